@@ -1,0 +1,85 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The rooms of the house and the arrows between them; `Tests/HouseTests` holds the imports of the sources against the same table.
+
+/// Numerical kernels: their public edge checks shapes itself, the loops inside run unchecked.
+let unchecked: [SwiftSetting] = [.unsafeFlags(["-Ounchecked"], .when(configuration: .release))]
+
+let package = Package(
+    name: "w2w",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        // System libraries: a module map and a shim header each.
+        .systemLibrary(name: "CNcursesw", providers: [.apt(["libncurses-dev"])]),
+        .systemLibrary(name: "CSixel", providers: [.apt(["libsixel-dev"])]),
+        .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+        .systemLibrary(name: "COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CPNG", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CJPEG", providers: [.apt(["libturbojpeg0-dev"])]),
+
+        // The engine's column.
+        .target(name: "TensorKit", dependencies: ["COneDNN", "COpenBLAS"], swiftSettings: unchecked),
+        .target(name: "Checkpoints", dependencies: ["TensorKit"]),
+        .target(name: "NeuralNetworks", dependencies: ["TensorKit"]),
+        .target(name: "StableDiffusion", dependencies: ["NeuralNetworks", "Checkpoints", "TensorKit", "ImageCore"]),
+        .target(
+            name: "WeightSpace",
+            dependencies: ["StableDiffusion", "NeuralNetworks", "Checkpoints", "TensorKit", "ImageCore"]),
+        .target(
+            name: "Engine",
+            dependencies: [
+                "WeightSpace", "StableDiffusion", "NeuralNetworks", "Checkpoints", "TensorKit", "EngineAPI", "ImageCore",
+            ]),
+
+        // Values that the rooms exchange.
+        .target(name: "ImageCore", dependencies: ["CPNG", "CJPEG"]),
+        .target(name: "EngineAPI", dependencies: ["ImageCore"]),
+        .target(name: "ScreenModel"),
+
+        // What a person meets.
+        .target(
+            name: "Library",
+            dependencies: ["EngineAPI", "ImageCore", .product(name: "GRDB", package: "GRDB.swift")]),
+        .target(
+            name: "Explorer",
+            dependencies: ["EngineAPI", "ScreenModel", "ImageCore", .product(name: "TOMLKit", package: "TOMLKit")]),
+        .target(name: "Terminal", dependencies: ["ScreenModel", "ImageCore", "CNcursesw", "CSixel"]),
+        .executableTarget(
+            name: "w2w",
+            dependencies: [
+                "Terminal", "Explorer", "Library", "Engine", "EngineAPI", "ScreenModel", "ImageCore", "WeightSpace",
+                "StableDiffusion", "NeuralNetworks", "Checkpoints", "TensorKit",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+
+        .testTarget(name: "HouseTests"),
+        .testTarget(name: "TensorKitTests", dependencies: ["TensorKit"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TensorKit"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "TensorKit", "Checkpoints"],
+            resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "StableDiffusionTests", dependencies: ["StableDiffusion", "NeuralNetworks", "Checkpoints", "TensorKit"],
+            resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "WeightSpaceTests",
+            dependencies: ["WeightSpace", "StableDiffusion", "NeuralNetworks", "Checkpoints", "TensorKit"],
+            resources: [.copy("Fixtures")]),
+        .testTarget(name: "EngineTests", dependencies: ["Engine", "EngineAPI", "WeightSpace", "ImageCore"]),
+        .testTarget(name: "EngineAPITests", dependencies: ["EngineAPI"]),
+        .testTarget(name: "ImageCoreTests", dependencies: ["ImageCore"]),
+        .testTarget(name: "ScreenModelTests", dependencies: ["ScreenModel"]),
+        .testTarget(name: "LibraryTests", dependencies: ["Library", "EngineAPI", "ImageCore"]),
+        .testTarget(name: "ExplorerTests", dependencies: ["Explorer", "EngineAPI", "ScreenModel", "ImageCore"]),
+        .testTarget(name: "TerminalTests", dependencies: ["Terminal", "ScreenModel", "ImageCore"]),
+        .testTarget(name: "w2wTests", dependencies: ["w2w", "ImageCore", "ScreenModel", "Terminal"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,87 @@
+/// What the engine can be asked to do. A command is a value; nothing of it is shared with the engine.
+public enum EngineCommand: Sendable {
+    /// Opens a space (nil: the built-in one) and loads its models. Ends with `.opened` before `.finished`.
+    case open(SpaceSource)
+    /// A picture to look at while it comes into being: several `.picture` events, coarse to fine. A newer preview replaces a queued one,
+    /// and a running one as soon as its first look is out.
+    case preview(RenderRequest)
+    /// One finished picture, in its turn.
+    case render(RenderRequest)
+    /// Small finished pictures for a gallery, in the order given, from the cache where it has them: one `.thumbnail` each. A newer list
+    /// replaces the one under way; previews and morphs go first.
+    case thumbnails([RenderRequest])
+    /// New people: `.sampled`.
+    case sample(SampleRequest)
+    /// The frames between two people: one `.frame` each, both ends first, then the middle outwards. A newer morph replaces the running one.
+    case morph(MorphRequest)
+}
+
+/// Where a space comes from.
+public enum SpaceSource: Sendable, Hashable {
+    case builtIn
+    /// A space folder.
+    case folder(String)
+}
+
+public struct RenderRequest: Sendable, Hashable {
+    public var subject: Subject
+    public var settings: GenerationSettings
+
+    public init(subject: Subject, settings: GenerationSettings) {
+        self.subject = subject
+        self.settings = settings
+    }
+}
+
+/// Draws codes from the space.
+public struct SampleRequest: Sendable, Hashable {
+    public var count: Int
+    public var seed: UInt64
+    /// Scale of the deviation: 1 samples as widely as the identities lie.
+    public var temperature: Float
+    /// Pulls samples towards the centre: 1 leaves them, 0 gives the centre (z = centre + truncation (z - centre)).
+    public var truncation: Float
+    /// Children: sample around this code instead of around the centre.
+    public var parent: WeightCode?
+
+    public init(count: Int, seed: UInt64, temperature: Float = 1, truncation: Float = 1, parent: WeightCode? = nil) {
+        self.count = count
+        self.seed = seed
+        self.temperature = temperature
+        self.truncation = truncation
+        self.parent = parent
+    }
+}
+
+/// How a morph travels.
+public enum MorphPath: String, Sendable, Hashable, Codable, CaseIterable {
+    /// Along the great circle over the active axes, lengths interpolated.
+    case slerp
+    /// Along the straight line.
+    case lerp
+}
+
+public struct MorphRequest: Sendable, Hashable {
+    public var from: WeightCode
+    public var to: WeightCode
+    /// At least 2, both ends included.
+    public var frames: Int
+    public var path: MorphPath
+    public var settings: GenerationSettings
+
+    public init(from: WeightCode, to: WeightCode, frames: Int, path: MorphPath, settings: GenerationSettings) {
+        self.from = from
+        self.to = to
+        self.frames = frames
+        self.path = path
+        self.settings = settings
+    }
+}
+
+/// Where commands go. Both calls return at once, from any thread.
+public protocol EngineService: Sendable {
+    /// Queues a command. Its events carry `id` and arrive in order, exactly one of finished, cancelled or failed last.
+    func submit(_ command: EngineCommand, as id: JobID)
+    /// Asks a job to end. Nothing happens when it has ended already.
+    func cancel(_ id: JobID)
+}

@@ -1,0 +1,105 @@
+import ImageCore
+
+/// What the engine tells of its jobs, delivered on the engine's queue.
+public enum EngineEvent: Sendable {
+    case progress(JobID, Progress)
+    case opened(JobID, SpaceDescription)
+    case picture(JobID, Picture)
+    case thumbnail(JobID, Picture)
+    case sampled(JobID, [WeightCode])
+    case frame(JobID, MorphFrame)
+
+    case finished(JobID)
+    case cancelled(JobID)
+    case failed(JobID, EngineFailure)
+
+    public var job: JobID {
+        switch self {
+        case .progress(let id, _), .opened(let id, _), .picture(let id, _), .thumbnail(let id, _), .sampled(let id, _),
+            .frame(let id, _), .finished(let id), .cancelled(let id), .failed(let id, _):
+            id
+        }
+    }
+
+    /// Whether this is the last event of its job.
+    public var isLast: Bool {
+        switch self {
+        case .finished, .cancelled, .failed: true
+        default: false
+        }
+    }
+}
+
+/// How far a job is.
+public struct Progress: Sendable, Hashable {
+    /// What is being done, in a word or two: "loading", "rendering".
+    public var activity: String
+    /// In `total`'s units.
+    public var done: Int
+    public var total: Int
+    /// Estimate of what is left, when there is one.
+    public var secondsLeft: Double?
+
+    public init(activity: String, done: Int, total: Int, secondsLeft: Double? = nil) {
+        self.activity = activity
+        self.done = done
+        self.total = total
+        self.secondsLeft = secondsLeft
+    }
+}
+
+/// A drawn picture and how finished it is.
+public struct Picture: Sendable {
+    public enum Stage: Sendable, Hashable {
+        /// The first recognisable face, made to be early rather than good.
+        case firstLook
+        /// After `step` of `of` denoising steps.
+        case draft(step: Int, of: Int)
+        case final
+    }
+
+    public var request: RenderRequest
+    public var image: RGBImage
+    public var stage: Stage
+    /// Time since the job began, in seconds.
+    public var seconds: Double
+
+    public init(request: RenderRequest, image: RGBImage, stage: Stage, seconds: Double) {
+        self.request = request
+        self.image = image
+        self.stage = stage
+        self.seconds = seconds
+    }
+}
+
+/// One finished frame of a morph.
+public struct MorphFrame: Sendable {
+    /// Place in the strip, from 0.
+    public var index: Int
+    /// 0 at A, 1 at B.
+    public var position: Float
+    public var code: WeightCode
+    public var image: RGBImage
+
+    public init(index: Int, position: Float, code: WeightCode, image: RGBImage) {
+        self.index = index
+        self.position = position
+        self.code = code
+        self.image = image
+    }
+}
+
+/// Why a job failed, in words for a person.
+public struct EngineFailure: Error, Sendable, Hashable, CustomStringConvertible {
+    /// What is wrong and where.
+    public var message: String
+    /// What to do next, or empty.
+    public var advice: String
+
+    public init(message: String, advice: String = "") {
+        self.message = message
+        self.advice = advice
+    }
+
+    public var description: String { advice.isEmpty ? message : "\(message)\n\(advice)" }
+}

@@ -1,0 +1,38 @@
+/// The sampler that turns noise into a picture; raw values are the names of the command line.
+public enum SchedulerName: String, Sendable, Hashable, Codable, CaseIterable {
+    /// `DDIMScheduler` with `clip_sample=False`, `set_alpha_to_one=False`.
+    case ddim
+    /// `DPMSolverMultistepScheduler`, second order, Karras sigmas.
+    case dpmpp2m = "dpmpp-2m"
+}
+
+/// Everything besides the weights that decides a picture. Equal settings and an equal subject give an equal picture.
+public struct GenerationSettings: Sendable, Hashable, Codable {
+    public var prompt: String
+    public var negativePrompt: String
+    /// Seed of the first noise, as for `torch.manual_seed`.
+    public var seed: UInt64
+    /// Denoising steps, at least 1.
+    public var steps: Int
+    /// Classifier-free guidance scale; 1 means none (and one U-Net evaluation a step instead of two).
+    public var guidance: Float
+    public var scheduler: SchedulerName
+    /// Pixels, divisible by 8.
+    public var width: Int
+    /// Pixels, divisible by 8.
+    public var height: Int
+
+    public init(
+        prompt: String, negativePrompt: String = "", seed: UInt64, steps: Int, guidance: Float, scheduler: SchedulerName,
+        width: Int, height: Int
+    ) {
+        self.prompt = prompt
+        self.negativePrompt = negativePrompt
+        self.seed = seed
+        self.steps = steps
+        self.guidance = guidance
+        self.scheduler = scheduler
+        self.width = width
+        self.height = height
+    }
+}

@@ -1,0 +1,112 @@
+/// What the explorer needs to know of an opened space. Large tables are shared, not copied.
+public struct SpaceDescription: Sendable {
+    public var name: String
+    /// The folder it was opened from.
+    public var path: String
+    /// SHA-256 over what decides a picture of a code (base model, layout, weight VAE); favourites carry it.
+    public var fingerprint: String
+    /// Length of a LoRA vector.
+    public var vectorLength: Int
+    /// What decodes codes, in words: "vanilla VAE", "PCA".
+    public var decoder: String
+    /// One per latent axis, by index.
+    public var axes: [AxisDescription]
+    public var identities: IdentityTable
+    public var defaults: GenerationSettings
+    /// Held-out reconstruction of the LoRA vectors, R2, if the space records it.
+    public var reconstructionR2: Float?
+
+    public init(
+        name: String, path: String, fingerprint: String, vectorLength: Int, decoder: String, axes: [AxisDescription],
+        identities: IdentityTable, defaults: GenerationSettings, reconstructionR2: Float? = nil
+    ) {
+        self.name = name
+        self.path = path
+        self.fingerprint = fingerprint
+        self.vectorLength = vectorLength
+        self.decoder = decoder
+        self.axes = axes
+        self.identities = identities
+        self.defaults = defaults
+        self.reconstructionR2 = reconstructionR2
+    }
+
+    public var latentDimension: Int { axes.count }
+
+    /// The middle of the space: the mean of the aggregated posterior. `[latentDim]`
+    public var centre: WeightCode { WeightCode(axes.map(\.mean)) }
+}
+
+/// One latent axis and what is known of it.
+public struct AxisDescription: Sendable, Hashable {
+    /// Place in the weight code, from 0.
+    public var index: Int
+    /// Information in nats, averaged over the identities: KL of the posterior to the prior.
+    public var kl: Float
+    /// Variance of the posterior mean over the identities; the axis is active above 0.01.
+    public var variance: Float
+    /// How strongly the axis acts: mean change of the decoded LoRA vector for one sigma, relative to the strongest axis, 0...1.
+    public var effect: Float
+    public var isActive: Bool
+    /// Mean of the aggregated posterior: where a slider stands at zero.
+    public var mean: Float
+    /// Standard deviation of the aggregated posterior: one sigma of a slider.
+    public var deviation: Float
+    /// The attributes that go along with the axis, strongest first: name and Pearson correlation, -1...1.
+    public var correlations: [Correlation]
+
+    public struct Correlation: Sendable, Hashable {
+        public var attribute: String
+        public var value: Float
+
+        public init(attribute: String, value: Float) {
+            self.attribute = attribute
+            self.value = value
+        }
+    }
+
+    public init(
+        index: Int, kl: Float, variance: Float, effect: Float, isActive: Bool, mean: Float, deviation: Float,
+        correlations: [Correlation] = []
+    ) {
+        self.index = index
+        self.kl = kl
+        self.variance = variance
+        self.effect = effect
+        self.isActive = isActive
+        self.mean = mean
+        self.deviation = deviation
+        self.correlations = correlations
+    }
+}
+
+/// The identities of a space: names, attribute labels and weight codes, row by row.
+public struct IdentityTable: Sendable {
+    public var names: [String]
+    public var attributeNames: [String]
+    /// `[names.count, attributeNames.count]`, row-major; NaN where a label is missing.
+    public var attributes: [Float]
+    /// `[names.count, latentDim]`, row-major: the posterior means.
+    public var codes: [Float]
+    public var latentDimension: Int
+
+    public init(names: [String], attributeNames: [String], attributes: [Float], codes: [Float], latentDimension: Int) {
+        precondition(attributes.count == names.count * attributeNames.count, "one label per name and attribute")
+        precondition(codes.count == names.count * latentDimension, "one code per name")
+        self.names = names
+        self.attributeNames = attributeNames
+        self.attributes = attributes
+        self.codes = codes
+        self.latentDimension = latentDimension
+    }
+
+    public var count: Int { names.count }
+
+    public func code(at row: Int) -> WeightCode {
+        WeightCode(Array(codes[(row * latentDimension)..<((row + 1) * latentDimension)]))
+    }
+
+    public func attribute(_ column: Int, at row: Int) -> Float {
+        attributes[row * attributeNames.count + column]
+    }
+}

@@ -1,0 +1,50 @@
+import TensorKit
+
+/// A weight of a layer, under PyTorch's name and in PyTorch's layout.
+public final class Parameter {
+    public let shape: [Int]
+    /// The weight; trap when it is read before it was loaded or initialised.
+    public var value: Tensor {
+        get {
+            guard let stored else { preconditionFailure("a parameter of shape \(shape) was used before it was loaded") }
+            return stored
+        }
+        set {
+            precondition(newValue.shape == shape, "a parameter of shape \(shape) cannot hold \(newValue.shape)")
+            stored = newValue
+            version += 1
+        }
+    }
+    public var isLoaded: Bool { stored != nil }
+    /// Sum of the gradients of the backward passes since it was last cleared, or nil.
+    public var gradient: Tensor?
+    /// Grows with every change of the value: caches of derived layouts compare it.
+    public private(set) var version = 0
+    private var stored: Tensor?
+
+    public init(shape: [Int]) {
+        self.shape = shape
+    }
+
+    /// Says that the elements of `value` were changed in place.
+    public func markChanged() { version += 1 }
+}
+
+/// A part of a network, named as in PyTorch so that state dictionaries fit.
+public protocol Module: AnyObject {
+    /// Own parameters, in PyTorch's order.
+    var parameters: [(name: String, parameter: Parameter)] { get }
+    /// Parts, in PyTorch's order.
+    var children: [(name: String, module: any Module)] { get }
+}
+
+extension Module {
+    public var parameters: [(name: String, parameter: Parameter)] { [] }
+    public var children: [(name: String, module: any Module)] { [] }
+
+    /// All parameters with their full names ("mid_block.resnets.0.conv1.weight"), in PyTorch's order.
+    public func namedParameters(prefix: String = "") -> [(name: String, parameter: Parameter)] {
+        parameters.map { (prefix + $0.name, $0.parameter) }
+            + children.flatMap { $0.module.namedParameters(prefix: prefix + $0.name + ".") }
+    }
+}
