@@ -30,7 +30,8 @@ let package = Package(
         .target(name: "StableDiffusion", dependencies: ["NeuralNetworks", "Checkpoints", "TensorKit", "ImageCore"]),
         .target(
             name: "WeightSpace",
-            dependencies: ["StableDiffusion", "NeuralNetworks", "Checkpoints", "TensorKit", "ImageCore"]),
+            dependencies: ["StableDiffusion", "NeuralNetworks", "Checkpoints", "TensorKit", "ImageCore"],
+            resources: [.copy("Resources/BuiltInSpace")]),
         .target(
             name: "Engine",
             dependencies: [
