@@ -59,3 +59,30 @@ public struct Rect: Sendable, Hashable {
         inset(left: amount, top: amount, right: amount, bottom: amount)
     }
 }
+
+extension Rect {
+    /// The cells that both rectangles share; empty (but placed inside this one) when there are none.
+    public func intersection(_ other: Rect) -> Rect {
+        let left = min(max(x, other.x), maxX)
+        let top = min(max(y, other.y), maxY)
+        return Rect(x: left, y: top, columns: min(maxX, other.maxX) - left, rows: min(maxY, other.maxY) - top)
+    }
+
+    /// The rectangle cut at column `columns` (counted from its left side) into a left and a right part.
+    public func split(column columns: Int) -> (left: Rect, right: Rect) {
+        let width = min(max(0, columns), self.columns)
+        return (
+            Rect(x: x, y: y, columns: width, rows: rows),
+            Rect(x: x + width, y: y, columns: self.columns - width, rows: rows)
+        )
+    }
+
+    /// The rectangle cut at row `rows` (counted from its top) into an upper and a lower part.
+    public func split(row rows: Int) -> (top: Rect, bottom: Rect) {
+        let height = min(max(0, rows), self.rows)
+        return (
+            Rect(x: x, y: y, columns: columns, rows: height),
+            Rect(x: x, y: y + height, columns: columns, rows: self.rows - height)
+        )
+    }
+}
