@@ -1,0 +1,33 @@
+import ArgumentParser
+import Foundation
+
+/// Where the process begins: the re-exec, the arguments, the command, and the one place that words its end.
+@main
+enum EntryPoint {
+    static func main() {
+        Reexecution.runOnce()
+        let status = run(Array(CommandLine.arguments.dropFirst()))
+        exit(status.rawValue)
+    }
+
+    /// Parses and runs one command line.
+    /// - Parameter arguments: Without the name of the program.
+    /// - Returns: 0 done, 1 failed, 2 wrong usage, 130 cancelled.
+    static func run(_ arguments: [String]) -> ExitStatus {
+        do {
+            var command = try W2W.parseAsRoot(arguments)
+            LogFile.note("w2w \(arguments.joined(separator: " "))")
+            try command.run()
+            return .done
+        } catch {
+            let end = CommandEnd(of: error, arguments: arguments)
+            ProgressLine.clear()
+            if !end.text.isEmpty {
+                let stream: FileHandle = end.status == .done ? .standardOutput : .standardError
+                stream.write(Data((end.text + "\n").utf8))
+            }
+            if end.status == .failed { LogFile.note("failed: \(end.text)") }
+            return end.status
+        }
+    }
+}

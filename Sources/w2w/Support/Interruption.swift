@@ -1,0 +1,56 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// Ctrl-C and SIGTERM for the commands that take a while: the first asks the command to stop and keep what it has, a second one ends the
+/// process at once.
+final class Interruption: Sendable {
+    static let shared = Interruption()
+
+    private struct State {
+        var count = 0
+        var sources: [any DispatchSourceSignal] = []
+        var handlers: [@Sendable () -> Void] = []
+    }
+    private let state = Mutex(State())
+
+    /// Starts to listen, once. Without it Ctrl-C has its usual effect.
+    /// - Parameter handler: Called on a queue of its own at the first signal; at once if one has come already.
+    func listen(_ handler: @escaping @Sendable () -> Void = {}) {
+        let late = state.withLock { state in
+            state.handlers.append(handler)
+            if state.sources.isEmpty {
+                state.sources = [SIGINT, SIGTERM].map { number in
+                    signal(number, SIG_IGN)
+                    let source = DispatchSource.makeSignalSource(signal: number, queue: DispatchQueue(label: "w2w.signals"))
+                    source.setEventHandler { [self] in received() }
+                    source.activate()
+                    return source
+                }
+            }
+            return state.count > 0
+        }
+        if late { handler() }
+    }
+
+    /// Whether somebody asked to stop.
+    var isRequested: Bool { state.withLock { $0.count > 0 } }
+
+    /// Throws `Cancelled` once somebody asked to stop.
+    /// - Parameter kept: What the command leaves behind, for the last line.
+    func check(kept: String = "") throws {
+        if isRequested { throw Cancelled(kept: kept) }
+    }
+
+    private func received() {
+        let handlers = state.withLock { state -> [@Sendable () -> Void]? in
+            state.count += 1
+            return state.count == 1 ? state.handlers : nil
+        }
+        guard let handlers else {
+            ProgressLine.clear()
+            _exit(ExitStatus.cancelled.rawValue)
+        }
+        for handler in handlers { handler() }
+    }
+}

@@ -1,0 +1,25 @@
+import ArgumentParser
+import EngineAPI
+import Foundation
+
+/// `--space DIR`, for every command that opens a space.
+struct SpaceOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The space to open, a folder with space.json; without it the built-in one.", valueName: "dir"))
+    var space: String?
+
+    var source: SpaceSource {
+        space.map { SpaceSource.folder(($0 as NSString).expandingTildeInPath) } ?? .builtIn
+    }
+
+    func validate() throws {
+        guard let space else { return }
+        let folder = (space as NSString).expandingTildeInPath
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
+            throw ValidationError("There is no folder '\(space)'. '--space' takes a folder that holds a space.json.")
+        }
+        guard isFolder.boolValue, FileManager.default.fileExists(atPath: folder + "/space.json") else {
+            throw ValidationError("'\(space)' is not a space: it holds no space.json.")
+        }
+    }
+}
