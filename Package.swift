@@ -3,8 +3,9 @@ import PackageDescription
 
 // The rooms of the house and the arrows between them; `Tests/HouseTests` holds the imports of the sources against the same table.
 
-/// Numerical kernels: their public edge checks shapes itself, the loops inside run unchecked.
-let unchecked: [SwiftSetting] = [.unsafeFlags(["-Ounchecked"], .when(configuration: .release))]
+/// Numerical kernels: their public edge checks shapes itself, the loops inside run unchecked; optimised in debug builds too, since the tests of
+/// whole networks would take minutes otherwise.
+let unchecked: [SwiftSetting] = [.unsafeFlags(["-Ounchecked"])]
 
 let package = Package(
     name: "w2w",

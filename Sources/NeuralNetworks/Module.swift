@@ -20,6 +20,8 @@ public final class Parameter {
     public var gradient: Tensor?
     /// Grows with every change of the value: caches of derived layouts compare it.
     public private(set) var version = 0
+    /// Whether a tape records gradients for it.
+    public var isTrainable = true
     private var stored: Tensor?
 
     public init(shape: [Int]) {
@@ -28,6 +30,16 @@ public final class Parameter {
 
     /// Says that the elements of `value` were changed in place.
     public func markChanged() { version += 1 }
+
+    /// Adds to `gradient`. A tensor that was given first may be changed by later additions.
+    public func accumulateGradient(_ addition: Tensor) {
+        precondition(addition.count == shape.reduce(1, *), "gradient \(addition.shape) of a parameter \(shape)")
+        if let gradient {
+            Kernels.accumulate(addition, into: gradient)
+        } else {
+            gradient = addition.reshaped(shape)
+        }
+    }
 }
 
 /// A part of a network, named as in PyTorch so that state dictionaries fit.
@@ -46,5 +58,15 @@ extension Module {
     public func namedParameters(prefix: String = "") -> [(name: String, parameter: Parameter)] {
         parameters.map { (prefix + $0.name, $0.parameter) }
             + children.flatMap { $0.module.namedParameters(prefix: prefix + $0.name + ".") }
+    }
+
+    /// Sets `isTrainable` of all parameters.
+    public func setTrainable(_ trainable: Bool) {
+        for (_, parameter) in namedParameters() { parameter.isTrainable = trainable }
+    }
+
+    /// Forgets the gradients of all parameters.
+    public func clearGradients() {
+        for (_, parameter) in namedParameters() { parameter.gradient = nil }
     }
 }

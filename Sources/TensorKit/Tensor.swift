@@ -1,32 +1,19 @@
-/// Memory of a tensor: floats on a 64-byte boundary.
-public final class TensorStorage {
-    /// Number of floats.
-    public let count: Int
-    let base: UnsafeMutablePointer<Float>
-    private let release: () -> Void
-
-    init(count: Int) {
-        self.count = count
-        let raw = UnsafeMutableRawPointer.allocate(byteCount: max(64, count * 4), alignment: 64)
-        base = raw.bindMemory(to: Float.self, capacity: max(1, count))
-        release = { raw.deallocate() }
-    }
-
-    deinit { release() }
-}
-
 /// A dense row-major array of float32. Activations of images are channels-last, [N, H, W, C]; of tokens [N, T, C].
 ///
 /// A tensor is a reference: `reshaped` and `rows` share its memory. It is not `Sendable`; one queue owns all of a model's tensors.
 public final class Tensor {
     public let shape: [Int]
+    /// Number of elements.
+    public let count: Int
     public let storage: TensorStorage
     private let offset: Int
 
     /// A tensor whose elements are not yet set.
     public init(uninitialized shape: [Int]) {
+        require(shape.allSatisfy { $0 >= 0 }, "a tensor cannot have the shape \(shape)")
         self.shape = shape
-        storage = TensorStorage(count: shape.reduce(1, *))
+        count = shape.reduce(1, *)
+        storage = TensorStorage(count: count)
         offset = 0
     }
 
@@ -40,23 +27,31 @@ public final class Tensor {
     /// - Precondition: `values.count` equals the product of `shape`.
     public convenience init(_ shape: [Int], _ values: [Float]) {
         self.init(uninitialized: shape)
-        precondition(values.count == count, "\(values.count) values for shape \(shape)")
+        require(values.count == count, "\(values.count) values for shape \(shape)")
         values.withUnsafeBufferPointer { source in
             if let base = source.baseAddress { pointer.update(from: base, count: count) }
         }
     }
 
-    private init(shape: [Int], storage: TensorStorage, offset: Int) {
+    /// A tensor over existing memory.
+    /// - Precondition: the memory holds the product of `shape` floats from `offset` on.
+    public init(shape: [Int], storage: TensorStorage, offset: Int = 0) {
         self.shape = shape
+        count = shape.reduce(1, *)
+        require(offset >= 0 && offset + count <= storage.count, "shape \(shape) at \(offset) in \(storage.count) floats")
         self.storage = storage
         self.offset = offset
     }
 
-    /// Number of elements.
-    public var count: Int { shape.reduce(1, *) }
-
     /// The first element. Valid while the tensor lives.
     public var pointer: UnsafeMutablePointer<Float> { storage.base + offset }
+
+    /// An independent copy.
+    public func copy() -> Tensor {
+        let result = Tensor(uninitialized: shape)
+        result.pointer.update(from: pointer, count: count)
+        return result
+    }
 
     /// A copy of the elements, row-major.
     public var array: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
@@ -64,13 +59,13 @@ public final class Tensor {
     /// The same elements under another shape.
     /// - Precondition: equal element counts.
     public func reshaped(_ shape: [Int]) -> Tensor {
-        precondition(shape.reduce(1, *) == count, "cannot view \(self.shape) as \(shape)")
+        require(shape.reduce(1, *) == count, "cannot view \(self.shape) as \(shape)")
         return Tensor(shape: shape, storage: storage, offset: offset)
     }
 
     /// Entries `range` of the first dimension, sharing memory.
     public func rows(_ range: Range<Int>) -> Tensor {
-        precondition(!shape.isEmpty && range.lowerBound >= 0 && range.upperBound <= shape[0], "rows \(range) of \(shape)")
+        require(!shape.isEmpty && range.lowerBound >= 0 && range.upperBound <= shape[0], "rows \(range) of \(shape)")
         let stride = shape.dropFirst().reduce(1, *)
         return Tensor(shape: [range.count] + shape.dropFirst(), storage: storage, offset: offset + range.lowerBound * stride)
     }

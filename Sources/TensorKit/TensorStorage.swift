@@ -1,0 +1,106 @@
+import Synchronization
+
+/// Memory of a tensor: floats on a 64-byte boundary. Blocks of freed tensors are kept and handed out again, so that repeated work of
+/// the same shapes neither asks the system for memory nor meets fresh pages.
+public final class TensorStorage {
+    /// Number of floats.
+    public let count: Int
+    let base: UnsafeMutablePointer<Float>
+    private let release: () -> Void
+
+    init(count: Int) {
+        self.count = count
+        let block = StorageAllocator.shared.take(bytes: max(64, count * 4))
+        base = block.address.bindMemory(to: Float.self, capacity: max(1, count))
+        release = { StorageAllocator.shared.give(block) }
+    }
+
+    /// Memory that belongs to something else (a mapped file).
+    /// - Parameters:
+    ///   - base: the first float; readable, and writable if a tensor over it is ever written, until `release` is called.
+    ///   - count: number of floats.
+    ///   - release: called once when the last tensor over the memory is gone.
+    public init(external base: UnsafeMutablePointer<Float>, count: Int, release: @escaping () -> Void) {
+        self.count = count
+        self.base = base
+        self.release = release
+    }
+
+    deinit { release() }
+}
+
+/// A block of memory whose size is one of the allocator's classes.
+struct StorageBlock: @unchecked Sendable {  // plain memory; whoever holds the block owns it
+    let address: UnsafeMutableRawPointer
+    let bytes: Int
+}
+
+/// Keeps freed blocks by size class, up to a limit.
+public final class StorageAllocator: Sendable {
+    public static let shared = StorageAllocator()
+
+    private struct State {
+        var free: [Int: [StorageBlock]] = [:]
+        var keptBytes = 0
+        var limit = 1 << 30
+        var systemRequests = 0
+    }
+    private let state = Mutex(State())
+
+    /// Bytes of freed blocks that are kept for reuse at most; 1 GiB at first.
+    public var limit: Int {
+        get { state.withLock { $0.limit } }
+        set {
+            state.withLock { $0.limit = newValue }
+            if newValue < keptBytes { releaseAll() }
+        }
+    }
+
+    /// Bytes of freed blocks kept now.
+    public var keptBytes: Int { state.withLock { $0.keptBytes } }
+
+    /// How often the system was asked for a block since the start; constant while work repeats.
+    public var systemRequests: Int { state.withLock { $0.systemRequests } }
+
+    /// Gives all kept blocks back to the system.
+    public func releaseAll() {
+        let blocks = state.withLock { state in
+            defer {
+                state.free = [:]
+                state.keptBytes = 0
+            }
+            return state.free.values.flatMap { $0 }
+        }
+        for block in blocks { block.address.deallocate() }
+    }
+
+    /// The size class of a request: a power of two or one of three steps between two of them, so at most a fifth is wasted.
+    static func sizeClass(_ bytes: Int) -> Int {
+        if bytes <= 256 { return 256 }
+        let step = 1 << max(6, Int.bitWidth - 1 - (bytes - 1).leadingZeroBitCount - 2)
+        return (bytes + step - 1) / step * step
+    }
+
+    func take(bytes: Int) -> StorageBlock {
+        let size = Self.sizeClass(bytes)
+        let kept = state.withLock { state -> StorageBlock? in
+            if let block = state.free[size]?.popLast() {
+                state.keptBytes -= size
+                return block
+            }
+            state.systemRequests += 1
+            return nil
+        }
+        return kept ?? StorageBlock(address: .allocate(byteCount: size, alignment: 64), bytes: size)
+    }
+
+    func give(_ block: StorageBlock) {
+        let kept = state.withLock { state -> Bool in
+            guard state.keptBytes + block.bytes <= state.limit else { return false }
+            state.free[block.bytes, default: []].append(block)
+            state.keptBytes += block.bytes
+            return true
+        }
+        if !kept { block.address.deallocate() }
+    }
+}
