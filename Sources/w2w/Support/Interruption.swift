@@ -38,6 +38,7 @@ final class Interruption: Sendable {
 
     /// Throws `Cancelled` once somebody asked to stop.
     /// - Parameter kept: What the command leaves behind, for the last line.
+    /// - Throws: `Cancelled`.
     func check(kept: String = "") throws {
         if isRequested { throw Cancelled(kept: kept) }
     }
