@@ -27,7 +27,7 @@ let package = Package(
         // The engine's column.
         .target(name: "TensorKit", dependencies: ["COneDNN", "COpenBLAS"], swiftSettings: unchecked),
         .target(name: "Checkpoints", dependencies: ["TensorKit"]),
-        .target(name: "NeuralNetworks", dependencies: ["TensorKit"]),
+        .target(name: "NeuralNetworks", dependencies: ["TensorKit", "Checkpoints"]),
         .target(name: "StableDiffusion", dependencies: ["NeuralNetworks", "Checkpoints", "TensorKit", "ImageCore"]),
         .target(
             name: "WeightSpace",

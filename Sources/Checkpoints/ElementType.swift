@@ -1,0 +1,134 @@
+/// How the numbers of a stored tensor are written; raw values are the names in safetensors headers.
+public enum ElementType: String, Sendable, Hashable, CaseIterable {
+    case float64 = "F64"
+    case float32 = "F32"
+    case float16 = "F16"
+    case bfloat16 = "BF16"
+    case int64 = "I64"
+    case int32 = "I32"
+    case int16 = "I16"
+    case int8 = "I8"
+    case uint8 = "U8"
+    case bool = "BOOL"
+
+    /// Bytes of one element.
+    public var size: Int {
+        switch self {
+        case .float64, .int64: 8
+        case .float32, .int32: 4
+        case .float16, .bfloat16, .int16: 2
+        case .int8, .uint8, .bool: 1
+        }
+    }
+
+    public var isFloatingPoint: Bool {
+        switch self {
+        case .float64, .float32, .float16, .bfloat16: true
+        default: false
+        }
+    }
+}
+
+/// Conversions between stored little-endian numbers and float32. Addresses need no alignment.
+enum ElementConversion {
+    /// Reads `count` elements of `type` as float32, rounding to nearest where float32 cannot hold them.
+    static func floats(
+        _ source: UnsafeRawPointer, _ type: ElementType, count: Int, into target: UnsafeMutablePointer<Float>
+    ) {
+        switch type {
+        case .float32: UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: count * 4)
+        case .float16: halves(source, count: count, into: target)
+        case .bfloat16:
+            for i in 0..<count {
+                target[i] = Float(bitPattern: UInt32(source.loadUnaligned(fromByteOffset: i * 2, as: UInt16.self)) << 16)
+            }
+        case .float64: each(source, Double.self, count) { target[$0] = Float($1) }
+        case .int64: each(source, Int64.self, count) { target[$0] = Float($1) }
+        case .int32: each(source, Int32.self, count) { target[$0] = Float($1) }
+        case .int16: each(source, Int16.self, count) { target[$0] = Float($1) }
+        case .int8: each(source, Int8.self, count) { target[$0] = Float($1) }
+        case .uint8: each(source, UInt8.self, count) { target[$0] = Float($1) }
+        case .bool: each(source, UInt8.self, count) { target[$0] = $1 == 0 ? 0 : 1 }
+        }
+    }
+
+    /// Reads whole numbers; nil for a floating-point type.
+    static func integers(_ source: UnsafeRawPointer, _ type: ElementType, count: Int) -> [Int]? {
+        guard !type.isFloatingPoint else { return nil }
+        var result = [Int](repeating: 0, count: count)
+        switch type {
+        case .int64: each(source, Int64.self, count) { result[$0] = Int($1) }
+        case .int32: each(source, Int32.self, count) { result[$0] = Int($1) }
+        case .int16: each(source, Int16.self, count) { result[$0] = Int($1) }
+        case .int8: each(source, Int8.self, count) { result[$0] = Int($1) }
+        default: each(source, UInt8.self, count) { result[$0] = Int($1) }
+        }
+        return result
+    }
+
+    @inline(__always)
+    private static func each<Stored: BitwiseCopyable>(
+        _ source: UnsafeRawPointer, _: Stored.Type, _ count: Int, _ body: (Int, Stored) -> Void
+    ) {
+        for i in 0..<count {
+            body(i, source.loadUnaligned(fromByteOffset: i * MemoryLayout<Stored>.size, as: Stored.self))
+        }
+    }
+
+    /// Half precision to single, sixteen at a time: exponent and mantissa move into place, a product with 2^112 re-biases
+    /// the exponent and makes subnormals normal, and what was infinite or NaN gets the full exponent back.
+    private static func halves(_ source: UnsafeRawPointer, count: Int, into target: UnsafeMutablePointer<Float>) {
+        let scale = Float(bitPattern: UInt32(127 + 112) << 23)
+        let full = count / 16 * 16
+        let output = UnsafeMutableRawPointer(target)
+        var i = 0
+        while i < full {
+            let half = source.loadUnaligned(fromByteOffset: i * 2, as: SIMD16<UInt16>.self)
+            let wide = SIMD16<UInt32>(truncatingIfNeeded: half)
+            let magnitude = wide & 0x7FFF
+            let scaled = unsafeBitCast(magnitude &<< 13, to: SIMD16<Float>.self) * scale
+            var bits = unsafeBitCast(scaled, to: SIMD16<UInt32>.self)
+            bits.replace(with: (magnitude &<< 13) | 0x7F80_0000, where: magnitude .>= 0x7C00)
+            bits |= (wide & 0x8000) &<< 16
+            output.storeBytes(of: bits, toByteOffset: i * 4, as: SIMD16<UInt32>.self)
+            i += 16
+        }
+        while i < count {
+            target[i] = half(source.loadUnaligned(fromByteOffset: i * 2, as: UInt16.self))
+            i += 1
+        }
+    }
+
+    /// One half-precision number.
+    static func half(_ bits: UInt16) -> Float {
+        let magnitude = UInt32(bits & 0x7FFF)
+        let sign = UInt32(bits & 0x8000) << 16
+        if magnitude >= 0x7C00 { return Float(bitPattern: magnitude << 13 | 0x7F80_0000 | sign) }
+        let scaled = Float(bitPattern: magnitude << 13) * Float(bitPattern: UInt32(127 + 112) << 23)
+        return Float(bitPattern: scaled.bitPattern | sign)
+    }
+
+    /// Single precision to half, to nearest even; what is too large becomes infinite.
+    static func half(_ value: Float) -> UInt16 {
+        let bits = value.bitPattern
+        let sign = UInt16(truncatingIfNeeded: bits >> 16) & 0x8000
+        let magnitude = bits & 0x7FFF_FFFF
+        if magnitude > 0x7F80_0000 { return sign | 0x7E00 }
+        if magnitude >= 0x477F_F000 { return sign | 0x7C00 }  // 65520 and above round to infinity
+        if magnitude < 0x3880_0000 {
+            // Below 2^-14: adding 1/2 leaves the rounded multiple of 2^-24 in the lowest bits of the mantissa.
+            let shifted = Float(bitPattern: magnitude) + 0.5
+            return sign | UInt16(truncatingIfNeeded: shifted.bitPattern &- Float(0.5).bitPattern)
+        }
+        let odd = (magnitude >> 13) & 1
+        return sign | UInt16(truncatingIfNeeded: (magnitude &- 0x3800_0000 &+ 0xFFF &+ odd) >> 13)
+    }
+
+    /// Single precision to bfloat16, to nearest even.
+    static func brain(_ value: Float) -> UInt16 {
+        let bits = value.bitPattern
+        if bits & 0x7FFF_FFFF > 0x7F80_0000 { return UInt16(truncatingIfNeeded: bits >> 16) | 0x40 }
+        let odd = (bits >> 16) & 1
+        return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ odd) >> 16)
+    }
+}

@@ -1,0 +1,105 @@
+import Foundation
+
+/// A regular file mapped into memory, read-only. Pages come in as they are touched.
+///
+/// `@unchecked Sendable`: the mapping is made in `init`, never written and unmapped only in `deinit`.
+public final class MappedFile: @unchecked Sendable {
+    public let path: String
+    /// The content; valid while the object lives.
+    public let bytes: UnsafeRawBufferPointer
+
+    /// Maps a file.
+    /// - Throws: `CheckpointError.Problem.unreadable` when it cannot be opened or is not a regular file.
+    public init(_ url: URL) throws {
+        path = url.path
+        func unreadable(_ reason: String) -> CheckpointError {
+            CheckpointError(file: url.path, problem: .unreadable(reason: reason))
+        }
+        // Non-blocking, or a named pipe would hold us here for ever.
+        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw unreadable(String(cString: strerror(errno))) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw unreadable(String(cString: strerror(errno))) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw unreadable("not a regular file") }
+        let count = Int(status.st_size)
+        if count == 0 {
+            bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+            return
+        }
+        guard let base = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
+            throw unreadable(String(cString: strerror(errno)))
+        }
+        bytes = UnsafeRawBufferPointer(start: base, count: count)
+    }
+
+    deinit {
+        if let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) }
+    }
+}
+
+/// A file that appears whole or not at all: written beside its final place, flushed to the disk, then renamed over it.
+public struct AtomicFile: ~Copyable {
+    private let path: String
+    private let temporaryPath: String
+    private let descriptor: Int32
+
+    private init(path: String) throws {
+        self.path = path
+        temporaryPath = path + ".\(getpid())-\(UInt32.random(in: 0 ... .max)).part"
+        descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            throw CheckpointError(file: path, problem: .unwritable(reason: String(cString: strerror(errno))))
+        }
+    }
+
+    /// Writes a file through `body`; when anything fails, what stood at `url` before is untouched.
+    /// - Throws: `CheckpointError.Problem.unwritable`, or what `body` throws.
+    public static func write(to url: URL, _ body: (borrowing AtomicFile) throws -> Void) throws {
+        let file = try AtomicFile(path: url.path)
+        do {
+            try body(file)
+            guard fsync(file.descriptor) == 0 else { throw file.failure() }
+        } catch {
+            close(file.descriptor)
+            unlink(file.temporaryPath)
+            throw error
+        }
+        guard close(file.descriptor) == 0, rename(file.temporaryPath, file.path) == 0 else {
+            let failure = file.failure()
+            unlink(file.temporaryPath)
+            throw failure
+        }
+        // The new name itself reaches the disk with the folder; a file system that cannot do that loses no content.
+        let folder = open(url.deletingLastPathComponent().path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if folder >= 0 {
+            fsync(folder)
+            close(folder)
+        }
+    }
+
+    /// Appends bytes.
+    /// - Throws: `CheckpointError.Problem.unwritable`, for instance when the disk is full.
+    public func append(_ bytes: UnsafeRawBufferPointer) throws {
+        var rest = bytes
+        while let base = rest.baseAddress, rest.count > 0 {
+            let written = Foundation.write(descriptor, base, min(rest.count, 1 << 30))
+            if written < 0 {
+                if errno == EINTR { continue }
+                throw failure()
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+        }
+    }
+
+    /// Appends text as UTF-8.
+    /// - Throws: `CheckpointError.Problem.unwritable`.
+    public func append(_ text: String) throws {
+        var text = text
+        try text.withUTF8 { try append(UnsafeRawBufferPointer($0)) }
+    }
+
+    private func failure() -> CheckpointError {
+        CheckpointError(file: path, problem: .unwritable(reason: String(cString: strerror(errno))))
+    }
+}

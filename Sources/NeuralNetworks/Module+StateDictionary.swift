@@ -1,0 +1,22 @@
+import Checkpoints
+import TensorKit
+
+extension Module {
+    /// Names and shapes of all parameters, in PyTorch's order.
+    public var parameterShapes: [(name: String, shape: [Int])] {
+        namedParameters().map { ($0.name, $0.parameter.shape) }
+    }
+
+    /// Loads all parameters, strictly; nothing is changed unless everything fits (`load_state_dict(strict=True)`).
+    /// - Throws: `StateDictionaryMismatch` with all that is missing, unexpected or of another shape.
+    public func load(_ state: StateDictionary) throws {
+        let parameters = namedParameters()
+        let entries = try state.matched(to: parameters.map { ($0.name, $0.parameter.shape) })
+        for (item, entry) in zip(parameters, entries) { item.parameter.value = entry.tensor() }
+    }
+
+    /// All parameters, ready to be written as `type`: `.float32`, `.float16` or `.bfloat16`.
+    public func storedTensors(as type: ElementType = .float32) -> [StoredTensor] {
+        namedParameters().map { StoredTensor($0.name, $0.parameter.value, as: type) }
+    }
+}
