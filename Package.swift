@@ -76,7 +76,7 @@ let package = Package(
             resources: [.copy("Fixtures")]),
         .testTarget(name: "EngineTests", dependencies: ["Engine", "EngineAPI", "WeightSpace", "ImageCore"]),
         .testTarget(name: "EngineAPITests", dependencies: ["EngineAPI"]),
-        .testTarget(name: "ImageCoreTests", dependencies: ["ImageCore"]),
+        .testTarget(name: "ImageCoreTests", dependencies: ["ImageCore"], exclude: ["Fixtures"]),
         .testTarget(name: "ScreenModelTests", dependencies: ["ScreenModel"]),
         .testTarget(name: "LibraryTests", dependencies: ["Library", "EngineAPI", "ImageCore"]),
         .testTarget(name: "ExplorerTests", dependencies: ["Explorer", "EngineAPI", "ScreenModel", "ImageCore"]),

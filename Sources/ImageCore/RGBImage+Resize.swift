@@ -10,7 +10,7 @@ public enum ResizeFilter: Sendable, Hashable, CaseIterable {
     case lanczos
 
     /// Half the width of the kernel, in pixels of the coarser picture.
-    var support: Float {
+    var support: Double {
         switch self {
         case .box: 0.5
         case .bilinear: 1
@@ -19,7 +19,7 @@ public enum ResizeFilter: Sendable, Hashable, CaseIterable {
     }
 
     /// The kernel at `x`, not normalised.
-    func weight(_ x: Float) -> Float {
+    func weight(_ x: Double) -> Double {
         switch self {
         case .box: x > -0.5 && x <= 0.5 ? 1 : 0
         case .bilinear: max(0, 1 - abs(x))
@@ -27,7 +27,7 @@ public enum ResizeFilter: Sendable, Hashable, CaseIterable {
         }
     }
 
-    private static func sinc(_ x: Float) -> Float { x == 0 ? 1 : sinf(x * .pi) / (x * .pi) }
+    private static func sinc(_ x: Double) -> Double { x == 0 ? 1 : sin(x * .pi) / (x * .pi) }
 }
 
 extension RGBImage {
@@ -98,14 +98,14 @@ private struct ResizeTaps {
     var weights: [Float] = []
 
     init(from size: Int, to newSize: Int, filter: ResizeFilter) {
-        let ratio = Float(size) / Float(newSize)
+        let ratio = Double(size) / Double(newSize)
         let stretch = max(ratio, 1)
         let support = filter.support * stretch
         for index in 0..<newSize {
-            let centre = (Float(index) + 0.5) * ratio
+            let centre = (Double(index) + 0.5) * ratio
             let low = max(0, Int(centre - support + 0.5))
             let high = max(low + 1, min(size, Int(centre + support + 0.5)))
-            var taps = (low..<high).map { filter.weight((Float($0) - centre + 0.5) / stretch) }
+            var taps = (low..<high).map { filter.weight((Double($0) - centre + 0.5) / stretch) }
             var sum = taps.reduce(0, +)
             if sum == 0 {
                 taps[taps.count / 2] = 1
@@ -114,7 +114,7 @@ private struct ResizeTaps {
             first.append(min(low, size - 1))
             counts.append(taps.count)
             offsets.append(weights.count)
-            weights.append(contentsOf: taps.map { $0 / sum })
+            weights.append(contentsOf: taps.map { Float($0 / sum) })
         }
     }
 
