@@ -30,7 +30,7 @@ public final class Embedding: Module {
             (y.pointer + row * features).update(from: weight.value.pointer + index * features, count: features)
         }
         if let tape, weight.isTrainable {
-            tape.record(y) { [self, unowned tape] gradient in
+            tape.record(y) { [self] gradient in
                 let sum = Tensor(zeros: weight.shape)
                 for (row, index) in flat.enumerated() {
                     for i in 0..<features { sum.pointer[index * features + i] += gradient.pointer[row * features + i] }

@@ -4,7 +4,7 @@ import TensorKit
 public func activate(_ x: Tensor, _ activation: Activation, tape: Tape? = nil) -> Tensor {
     let y = Kernels.apply(activation, x)
     if let tape, tape.tracks(x) {
-        tape.record(y) { tape.accumulate(Kernels.activationGradient(activation, x: x, gradient: $0), for: x) }
+        tape.record(y) { [unowned tape] in tape.accumulate(Kernels.activationGradient(activation, x: x, gradient: $0), for: x) }
     }
     return y
 }
@@ -30,7 +30,7 @@ public func tanh(_ x: Tensor, tape: Tape? = nil) -> Tensor { activate(x, .tanh, 
 public func geglu(_ x: Tensor, tape: Tape? = nil) -> Tensor {
     let y = Kernels.geglu(x)
     if let tape, tape.tracks(x) {
-        tape.record(y) { tape.accumulate(Kernels.gegluGradient($0, x: x), for: x) }
+        tape.record(y) { [unowned tape] in tape.accumulate(Kernels.gegluGradient($0, x: x), for: x) }
     }
     return y
 }
@@ -39,7 +39,7 @@ public func geglu(_ x: Tensor, tape: Tape? = nil) -> Tensor {
 public func add(_ x: Tensor, _ y: Tensor, tape: Tape? = nil) -> Tensor {
     let sum = Kernels.add(x, y)
     if let tape, tape.tracks(x) || tape.tracks(y) {
-        tape.record(sum) {
+        tape.record(sum) { [unowned tape] in
             tape.accumulate($0, for: x)
             tape.accumulate($0, for: y)
         }
@@ -51,7 +51,7 @@ public func add(_ x: Tensor, _ y: Tensor, tape: Tape? = nil) -> Tensor {
 public func scale(_ x: Tensor, by factor: Float, tape: Tape? = nil) -> Tensor {
     let y = Kernels.scale(x, by: factor)
     if let tape, tape.tracks(x) {
-        tape.record(y) { tape.accumulate(Kernels.scale($0, by: factor), for: x) }
+        tape.record(y) { [unowned tape] in tape.accumulate(Kernels.scale($0, by: factor), for: x) }
     }
     return y
 }
@@ -60,7 +60,7 @@ public func scale(_ x: Tensor, by factor: Float, tape: Tape? = nil) -> Tensor {
 public func reshape(_ x: Tensor, to shape: [Int], tape: Tape? = nil) -> Tensor {
     let y = x.reshaped(shape)
     if let tape, tape.tracks(x) {
-        tape.record(y) { tape.accumulate($0.reshaped(x.shape), for: x) }
+        tape.record(y) { [unowned tape] in tape.accumulate($0.reshaped(x.shape), for: x) }
     }
     return y
 }
@@ -79,7 +79,7 @@ public func scaledDotProductAttention(
 ) -> Tensor {
     let y = Kernels.attention(query: query, key: key, value: value, heads: heads, causal: causal)
     if let tape, tape.tracks(query) || tape.tracks(key) || tape.tracks(value) {
-        tape.record(y) { gradient in
+        tape.record(y) { [unowned tape] gradient in
             let gradients = Kernels.attentionGradient(
                 gradient, query: query, key: key, value: value, heads: heads, causal: causal)
             tape.accumulate(gradients.query, for: query)
@@ -94,7 +94,7 @@ public func scaledDotProductAttention(
 public func upsampleNearest2x(_ x: Tensor, tape: Tape? = nil) -> Tensor {
     let y = Kernels.upsampleNearest2x(x)
     if let tape, tape.tracks(x) {
-        tape.record(y) { tape.accumulate(Kernels.upsampleNearest2xGradient($0), for: x) }
+        tape.record(y) { [unowned tape] in tape.accumulate(Kernels.upsampleNearest2xGradient($0), for: x) }
     }
     return y
 }
@@ -104,7 +104,7 @@ public func concatenateChannels(_ a: Tensor, _ b: Tensor, tape: Tape? = nil) -> 
     let y = Kernels.concatenateChannels(a, b)
     if let tape, tape.tracks(a) || tape.tracks(b) {
         let (first, all) = (a.shape[a.shape.count - 1], y.shape[y.shape.count - 1])
-        tape.record(y) { gradient in
+        tape.record(y) { [unowned tape] gradient in
             if tape.tracks(a) { tape.accumulate(Kernels.channels(0..<first, of: gradient), for: a) }
             if tape.tracks(b) { tape.accumulate(Kernels.channels(first..<all, of: gradient), for: b) }
         }

@@ -22,6 +22,7 @@ public final class GroupNorm: Module {
     ///   - x: [N, ..., C]
     ///   - activation: applied to the result.
     ///   - tape: records the backward pass.
+    /// - Returns: the shape of `x`.
     public func callAsFunction(_ x: Tensor, activation: Activation = .identity, tape: Tape? = nil) -> Tensor {
         if activation != .identity && tape != nil { return activate(self(x, tape: tape), activation, tape: tape) }
         let y = Kernels.groupNorm(
@@ -55,6 +56,7 @@ public final class LayerNorm: Module {
     /// - Parameters:
     ///   - x: [..., C]
     ///   - tape: records the backward pass.
+    /// - Returns: the shape of `x`.
     public func callAsFunction(_ x: Tensor, tape: Tape? = nil) -> Tensor {
         let y = Kernels.layerNorm(x, weight: weight.value, bias: bias.value, epsilon: epsilon)
         if let tape, tape.tracks(x) || weight.isTrainable || bias.isTrainable {

@@ -2,39 +2,6 @@ import Foundation
 
 /// Functions of tensors without weights that change: forward and backward, no tape.
 public enum Kernels {
-    /// The activation of every element.
-    public static func apply(_ activation: Activation, _ x: Tensor) -> Tensor { PlainKernels.apply(activation, x) }
-
-    /// Gradient of the input `x` of an activation from the gradient of its output.
-    public static func activationGradient(_ activation: Activation, x: Tensor, gradient: Tensor) -> Tensor {
-        require(x.count == gradient.count, "activation gradient \(gradient.shape) of \(x.shape)")
-        return PlainKernels.activationGradient(activation, x: x, gradient: gradient)
-    }
-
-    /// x + y
-    public static func add(_ x: Tensor, _ y: Tensor) -> Tensor {
-        require(x.count == y.count, "a sum of \(x.shape) and \(y.shape)")
-        let result = Tensor(uninitialized: x.shape)
-        let (a, b, target) = (x.pointer, y.pointer, result.pointer)
-        for i in 0..<x.count { target[i] = a[i] + b[i] }
-        return result
-    }
-
-    /// Adds `factor * y` to `x` in place.
-    public static func accumulate(_ y: Tensor, into x: Tensor, factor: Float = 1) {
-        require(x.count == y.count, "a sum of \(x.shape) and \(y.shape)")
-        let (source, target) = (y.pointer, x.pointer)
-        for i in 0..<x.count { target[i] += factor * source[i] }
-    }
-
-    /// factor * x
-    public static func scale(_ x: Tensor, by factor: Float) -> Tensor {
-        let result = Tensor(uninitialized: x.shape)
-        let (source, target) = (x.pointer, result.pointer)
-        for i in 0..<x.count { target[i] = factor * source[i] }
-        return result
-    }
-
     /// Sums over all but the last dimension: [..., C] -> [C], the gradient of a bias.
     public static func sumRows(_ x: Tensor) -> Tensor {
         let width = x.shape[x.shape.count - 1]
@@ -62,6 +29,7 @@ public enum Kernels {
     ///   - groups: divides C.
     ///   - epsilon: added to the (biased) variance.
     ///   - activation: applied to the result.
+    /// - Returns: [N, ..., C]
     public static func groupNorm(
         _ x: Tensor, weight: Tensor, bias: Tensor, groups: Int, epsilon: Float, activation: Activation = .identity
     ) -> Tensor {

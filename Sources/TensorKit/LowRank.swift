@@ -38,6 +38,7 @@ extension Kernels {
     ///   - a: [N, r, in]
     ///   - b: [N, out, r]
     ///   - scale: factor of the change.
+    /// - Returns: tensors of the shapes of `x`, `a` and `b`.
     public static func lowRankGradient(
         _ gradient: Tensor, x: Tensor, hidden: Tensor, a: Tensor, b: Tensor, scale: Float
     ) -> (input: Tensor, a: Tensor, b: Tensor) {

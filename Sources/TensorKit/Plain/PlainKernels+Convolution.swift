@@ -27,6 +27,7 @@ extension PlainKernels {
     ///   - x: [N, H, W, in]
     ///   - weight: [out, in, kh, kw]
     ///   - bias: [out]
+    ///   - geometry: kernel, stride and padding.
     /// - Returns: [N, H', W', out]
     public static func convolution(_ x: Tensor, weight: Tensor, bias: Tensor?, geometry: ConvolutionGeometry) -> Tensor {
         let y = Tensor(zeros: geometry.outputShape(of: x.shape))

@@ -8,6 +8,7 @@ extension PlainKernels {
     ///   - bias: [C]
     ///   - groups: divides C.
     ///   - epsilon: added to the (biased) variance.
+    /// - Returns: [N, ..., C]
     public static func groupNorm(_ x: Tensor, weight: Tensor, bias: Tensor, groups: Int, epsilon: Float) -> Tensor {
         let y = Tensor(uninitialized: x.shape)
         forEachGroup(x, groups: groups, epsilon: epsilon) { indices, mean, inverseDeviation in

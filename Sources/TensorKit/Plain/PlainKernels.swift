@@ -45,8 +45,10 @@ public enum PlainKernels {
 
     /// Gradient of the input of an activation.
     /// - Parameters:
+    ///   - activation: the function.
     ///   - x: the input.
     ///   - gradient: gradient of the output, of the same shape.
+    /// - Returns: the shape of `x`.
     public static func activationGradient(_ activation: Activation, x: Tensor, gradient: Tensor) -> Tensor {
         let result = Tensor(uninitialized: x.shape)
         let (source, incoming, target) = (x.pointer, gradient.pointer, result.pointer)

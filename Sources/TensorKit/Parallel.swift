@@ -1,0 +1,86 @@
+import Dispatch
+import Foundation
+
+/// Splits loops over the processor's cores. The parts run on the OpenMP pool that oneDNN uses anyway, so that a network's own loops and
+/// its products wake the same threads; without OpenMP they run through `DispatchQueue.concurrentPerform`.
+///
+/// The split depends on the sizes and the number of threads alone, so sums come out the same each time.
+public enum Parallel {
+    /// Number of threads that a loop is split over.
+    public static let threads: Int = {
+        if let count = openMP?.maxThreads() { return max(1, Int(count)) }
+        return ProcessInfo.processInfo.activeProcessorCount
+    }()
+
+    /// Calls `body` once for each of `0..<parts`, on several threads.
+    public static func run(_ parts: Int, _ body: (Int) -> Void) {
+        if parts <= 1 || threads == 1 {
+            for part in 0..<max(0, parts) { body(part) }
+            return
+        }
+        guard let openMP else {
+            withoutActuallyEscaping(body) { body in
+                let job = Job(parts: parts, body: body)
+                DispatchQueue.concurrentPerform(iterations: parts) { job.body($0) }
+            }
+            return
+        }
+        withoutActuallyEscaping(body) { body in
+            var job = Job(parts: parts, body: body)
+            withUnsafeMutablePointer(to: &job) {
+                openMP.parallel(runJob, UnsafeMutableRawPointer($0), UInt32(min(parts, threads)), 0)
+            }
+        }
+    }
+
+    /// Splits `0..<count` into one contiguous range for each thread, none shorter than `grain` (in units of the loop; choose it so that a
+    /// range is worth some ten microseconds).
+    public static func ranges(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
+        let parts = min(threads, count / max(1, grain))
+        if parts <= 1 {
+            if count > 0 { body(0..<count) }
+            return
+        }
+        run(parts) { body(count * $0 / parts..<count * ($0 + 1) / parts) }
+    }
+
+    /// Sendable because the parts of a loop write to different places by the contract of `run`.
+    private struct Job: @unchecked Sendable {
+        let parts: Int
+        let body: (Int) -> Void
+    }
+
+    /// The entry points of libgomp, which is in the process because oneDNN is linked to it.
+    private struct OpenMP: Sendable {
+        let parallel:
+            @convention(c) (
+                @convention(c) (UnsafeMutableRawPointer?) -> Void, UnsafeMutableRawPointer?, UInt32, UInt32
+            ) -> Void
+        let threadNumber: @convention(c) () -> Int32
+        let threadCount: @convention(c) () -> Int32
+        let maxThreads: @convention(c) () -> Int32
+
+        init?() {
+            guard let parallel = dlsym(nil, "GOMP_parallel"), let number = dlsym(nil, "omp_get_thread_num"),
+                let count = dlsym(nil, "omp_get_num_threads"), let maximum = dlsym(nil, "omp_get_max_threads")
+            else { return nil }
+            self.parallel = unsafeBitCast(parallel, to: type(of: self.parallel))
+            threadNumber = unsafeBitCast(number, to: type(of: threadNumber))
+            threadCount = unsafeBitCast(count, to: type(of: threadCount))
+            maxThreads = unsafeBitCast(maximum, to: type(of: maxThreads))
+        }
+    }
+
+    private static let openMP = OpenMP()
+
+    private static let runJob: @convention(c) (UnsafeMutableRawPointer?) -> Void = { raw in
+        guard let job = raw?.assumingMemoryBound(to: Job.self), let openMP else { return }
+        // A team may be smaller than asked for: every thread takes each `threadCount`-th part.
+        let step = Int(openMP.threadCount())
+        var part = Int(openMP.threadNumber())
+        while part < job.pointee.parts {
+            job.pointee.body(part)
+            part += step
+        }
+    }
+}

@@ -1,0 +1,123 @@
+/// Sixteen floats: one AVX-512 register, two of AVX2, four of NEON.
+typealias Lanes = SIMD16<Float>
+
+extension UnsafePointer<Float> {
+    /// Sixteen elements from `index` on, which need not be aligned.
+    @inline(__always)
+    func lanes(_ index: Int) -> Lanes { UnsafeRawPointer(self + index).loadUnaligned(as: Lanes.self) }
+}
+
+extension UnsafeMutablePointer<Float> {
+    /// Sixteen elements from `index` on, which need not be aligned.
+    @inline(__always)
+    func lanes(_ index: Int) -> Lanes { UnsafeRawPointer(self + index).loadUnaligned(as: Lanes.self) }
+
+    /// Sets sixteen elements from `index` on.
+    @inline(__always)
+    func store(_ lanes: Lanes, _ index: Int) { UnsafeMutableRawPointer(self + index).storeBytes(of: lanes, as: Lanes.self) }
+
+    /// The first `count` (below sixteen) elements from `index` on, the rest zero.
+    @inline(__always)
+    func partialLanes(_ index: Int, _ count: Int) -> Lanes {
+        var lanes = Lanes.zero
+        for i in 0..<count { lanes[i] = self[index + i] }
+        return lanes
+    }
+
+    /// Sets the first `count` (below sixteen) elements from `index` on.
+    @inline(__always)
+    func storePartial(_ lanes: Lanes, _ index: Int, _ count: Int) {
+        for i in 0..<count { self[index + i] = lanes[i] }
+    }
+}
+
+/// Elementwise functions of sixteen floats. The coefficients are least-maximum fits in double precision, rounded to float.
+enum VectorMath {
+    @inline(__always)
+    static func maximum(_ a: Lanes, _ b: Lanes) -> Lanes { a.replacing(with: b, where: a .< b) }
+
+    @inline(__always)
+    static func minimum(_ a: Lanes, _ b: Lanes) -> Lanes { a.replacing(with: b, where: a .> b) }
+
+    /// eˣ within 2e-7 of itself; below -87.3 it stays at the smallest normal number's size, above 88 it stays there.
+    @inline(__always)
+    static func exp(_ x: Lanes) -> Lanes {
+        let x = minimum(maximum(x, Lanes(repeating: -87.3)), Lanes(repeating: 88))
+        // x = n ln 2 + r with whole n. Adding 1.5 * 2²³ rounds to a whole number and leaves it in the low bits.
+        let shifted = x * 1.442695041 + 12_582_912
+        let n = shifted - 12_582_912
+        let r = x - n * 0.693145751953125 - n * 1.428606765330187e-06
+        // One line per coefficient: the type checker is slow on long sums.
+        var p = r * 0.0013950602151453495 + 0.008368953131139278
+        p = p * r + 0.04166620597243309
+        p = p * r + 0.166665181517601
+        p = p * r + 0.5
+        p = p * (r * r) + r + 1
+        // Multiply by 2ⁿ in the exponent's bits.
+        let bits = unsafeBitCast(p, to: SIMD16<Int32>.self) &+ (unsafeBitCast(shifted, to: SIMD16<Int32>.self) &<< 23)
+        return unsafeBitCast(bits, to: Lanes.self)
+    }
+
+    /// 1 / (1 + e⁻ˣ)
+    @inline(__always)
+    static func sigmoid(_ x: Lanes) -> Lanes { 1 / (1 + exp(-x)) }
+
+    /// The hyperbolic tangent within 2e-7.
+    @inline(__always)
+    static func tanh(_ x: Lanes) -> Lanes {
+        let large = 1 - 2 / (exp(x + x) + 1)
+        let s = x * x
+        var p = s * -0.05396825 + 0.13333333
+        p = p * s - 0.33333333
+        p = p * s * x + x
+        return large.replacing(with: p, where: s .< 0.01)
+    }
+
+    /// The error function within 2e-7.
+    @inline(__always)
+    static func erf(_ x: Lanes) -> Lanes {
+        let s = x * x
+        var small = s * 7.88912147982046e-05 - 0.0008020842215046287
+        small = small * s + 0.005189535208046436
+        small = small * s - 0.026854444295167923
+        small = small * s + 0.11283600330352783
+        small = small * s - 0.3761262595653534
+        small = (small * s + 1.1283791065216064) * x
+        // From 1 on 1 - erf(t) = exp(-R(t)).
+        let t = minimum(x.replacing(with: -x, where: x .< 0), Lanes(repeating: 4))
+        var r = t * 2.1686772015527822e-05 - 0.00044133540359325707
+        r = r * t + 0.0042045568116009235
+        r = r * t - 0.0252082422375679
+        r = r * t + 0.1084185540676117
+        r = r * t + 0.6332198977470398
+        r = r * t + 1.1295783519744873
+        r = r * t - 0.0001880370982689783
+        let tail = 1 - exp(-r)
+        return small.replacing(with: tail.replacing(with: -tail, where: x .< 0), where: s .> 1)
+    }
+
+    /// e to the power -x²/2, over the square root of 2π.
+    @inline(__always)
+    static func normalDensity(_ x: Lanes) -> Lanes { exp(x * x * -0.5) * 0.3989422804 }
+
+    /// Φ(x), the cumulative normal distribution.
+    @inline(__always)
+    static func normalDistribution(_ x: Lanes) -> Lanes { erf(x * 0.70710678) * 0.5 + 0.5 }
+
+    /// x Φ(x)
+    @inline(__always)
+    static func gelu(_ x: Lanes) -> Lanes { x * normalDistribution(x) }
+
+    @inline(__always)
+    static func geluDerivative(_ x: Lanes) -> Lanes { normalDistribution(x) + x * normalDensity(x) }
+
+    @inline(__always)
+    static func silu(_ x: Lanes) -> Lanes { x / (1 + exp(-x)) }
+
+    /// Derivative of x sigmoid(x).
+    @inline(__always)
+    static func siluDerivative(_ x: Lanes) -> Lanes {
+        let g = sigmoid(x)
+        return g * (1 + x * (1 - g))
+    }
+}
