@@ -1,0 +1,89 @@
+import ScreenModel
+
+/// How many colours the text of the screen may use.
+public enum ColourDepth: Int, Sendable, Comparable {
+    /// Attributes only.
+    case none = 0
+    case eight = 8
+    case sixteen = 16
+    case palette = 256
+    /// 24 bits.
+    case direct = 16_777_216
+
+    public static func < (left: ColourDepth, right: ColourDepth) -> Bool { left.rawValue < right.rawValue }
+
+    /// The depth that curses works with.
+    init(curses colours: Int) {
+        switch colours {
+        case ..<8: self = .none
+        case ..<16: self = .eight
+        case ..<256: self = .sixteen
+        case ..<65536: self = .palette
+        default: self = .direct
+        }
+    }
+
+    /// The number that curses wants for a colour at this depth: -1 is the terminal's own.
+    func number(of colour: Colour?) -> Int32 {
+        guard let colour, self != .none else { return -1 }
+        switch self {
+        case .none: return -1
+        case .eight, .sixteen:
+            let limit: UInt8 = self == .eight ? 8 : 16
+            if colour.index < limit { return Int32(colour.index) }
+            if colour.index < 16 { return Int32(colour.index - 8) }
+            return Int32(Palette.nearestBasic(to: colour.rgb ?? Palette.rgb(of: colour.index), limit: limit))
+        case .palette: return Int32(colour.index)
+        case .direct:
+            // Below 8 curses still means the terminal's own palette; above, the number is the colour.
+            if colour.rgb == nil, colour.index < 8 { return Int32(colour.index) }
+            return Int32(max(8, colour.rgb ?? Palette.rgb(of: colour.index)))
+        }
+    }
+}
+
+/// The xterm palette of 256 colours.
+enum Palette {
+    private static let levels: [Int] = [0, 95, 135, 175, 215, 255]
+    private static let basic: [UInt32] = [
+        0x000000, 0xcd0000, 0x00cd00, 0xcdcd00, 0x0000ee, 0xcd00cd, 0x00cdcd, 0xe5e5e5,
+        0x7f7f7f, 0xff0000, 0x00ff00, 0xffff00, 0x5c5cff, 0xff00ff, 0x00ffff, 0xffffff,
+    ]
+
+    /// What an entry looks like where nobody has changed it, `0xRRGGBB`.
+    static func rgb(of index: UInt8) -> UInt32 {
+        if index < 16 { return basic[Int(index)] }
+        if index >= 232 {
+            let grey = UInt32(8 + (Int(index) - 232) * 10)
+            return grey << 16 | grey << 8 | grey
+        }
+        let cube = Int(index) - 16
+        return UInt32(levels[cube / 36] << 16 | levels[cube / 6 % 6] << 8 | levels[cube % 6])
+    }
+
+    /// The entry from 16 on (the cube and the greys, which nobody redefines) that is nearest.
+    static func nearest(red: Int, green: Int, blue: Int) -> UInt8 {
+        func step(_ value: Int) -> Int { value < 48 ? 0 : value < 115 ? 1 : min(5, (value - 35) / 40) }
+        let (r, g, b) = (step(red), step(green), step(blue))
+        let grey = min(23, max(0, ((red * 2126 + green * 7152 + blue * 722) / 10_000 - 3) / 10))
+        let level = 8 + grey * 10
+        func distance(_ x: Int, _ y: Int, _ z: Int) -> Int {
+            (x - red) * (x - red) + (y - green) * (y - green) + (z - blue) * (z - blue)
+        }
+        let cubeIsNearer = distance(levels[r], levels[g], levels[b]) <= distance(level, level, level)
+        return UInt8(cubeIsNearer ? 16 + 36 * r + 6 * g + b : 232 + grey)
+    }
+
+    /// The nearest of the first 8 or 16 entries.
+    static func nearestBasic(to rgb: UInt32, limit: UInt8) -> UInt8 {
+        func part(_ value: UInt32, _ shift: UInt32) -> Int { Int(value >> shift & 0xff) }
+        var best: (distance: Int, index: UInt8) = (.max, 0)
+        for index in 0..<limit {
+            let candidate = basic[Int(index)]
+            let difference = [16, 8, 0].map { part(rgb, $0) - part(candidate, $0) }
+            let distance = difference.reduce(0) { $0 + $1 * $1 }
+            if distance < best.distance { best = (distance, index) }
+        }
+        return best.index
+    }
+}

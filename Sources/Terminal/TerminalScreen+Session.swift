@@ -1,0 +1,145 @@
+import CNcursesw
+import Glibc
+import ScreenModel
+
+extension TerminalScreen {
+    var isProbing: Bool {
+        if case .asked = probe { true } else { false }
+    }
+
+    var probeDeadline: Double? {
+        if case .asked(let began) = probe { began + Self.probeLimit } else { nil }
+    }
+
+    /// With `none` the terminal is asked nothing, for those that cannot bear questions.
+    var asksQuestions: Bool { options.graphics != .none }
+
+    /// Asks what the terminal can do. The first screen stands already; answers are taken as they come.
+    func ask(_ now: Double) {
+        tell(Self.mouseOn(options))
+        guard asksQuestions else {
+            probe = .answered
+            return
+        }
+        probe = .asked(at: now)
+        decoder.expectsAnswer = true
+        tell(environment["TERM"] == "linux" ? TerminalAnswers.modestQuestions : TerminalAnswers.questions)
+    }
+
+    /// Chooses how pictures are shown, says so once, and draws the frame again if that changes something.
+    func decideGraphics() {
+        let old = graphics
+        var note: String?
+        if options.graphics == .auto {
+            let cell = answers.cellSize(columns: size.columns, rows: size.rows, window: Self.windowSize().pixels)
+            if answers.hasSixel, cell != nil {
+                graphics = .sixel
+            } else {
+                graphics = .blocks
+                note = probe == .silent ? Self.silentNote : Self.noPicturesNote(answers)
+            }
+        }
+        if !hasAnnounced || graphics != old {
+            hasAnnounced = true
+            events.append(.graphics(graphics, note: note))
+        }
+        if pending == nil { pending = current }
+    }
+
+    private static let silentNote =
+        "The terminal does not say whether it shows pictures, so these are blocks. Try --graphics sixel."
+
+    private static func noPicturesNote(_ answers: TerminalAnswers) -> String {
+        if answers.hasSixel { return "The terminal does not tell the size of its characters, so pictures are blocks." }
+        if answers.isTmux { return "This tmux passes no pictures on, so these are blocks. `w2w probe` tells more." }
+        return "No pictures in this terminal, so these are blocks. `w2w probe` tells more."
+    }
+
+    static func mouseOn(_ options: TerminalOptions) -> String {
+        options.mouse ? "\u{1b}[?1000h\u{1b}[?1002h\u{1b}[?1006h" : ""
+    }
+
+    private static func mouseOff(_ options: TerminalOptions) -> String {
+        options.mouse ? "\u{1b}[?1006l\u{1b}[?1002l\u{1b}[?1000l" : ""
+    }
+
+    /// Stops the program as Ctrl-Z does in a shell, and takes the screen back when it goes on.
+    public func suspend() {
+        guard isOpen else { return }
+        giveBack()
+        ProcessSignals.stopHere()
+        // Raw mode before anything is asked, or the shell's echo would show the answers.
+        curses.enter()
+        _ = ProcessSignals.take()
+        tell(Self.mouseOn(options))
+        sender.forgetConfirmations()
+        stage.forgetScreen()
+        shownGrid = nil
+        adoptWindowSize()
+        if probe != .answered, asksQuestions { probe = .notAsked }
+        if pending == nil { pending = current }
+    }
+
+    /// Gives the terminal back as it was. Does nothing the second time.
+    public func close() {
+        guard isOpen else { return }
+        isOpen = false
+        giveBack()
+        dup2(originalStandardError, 2)
+        ProcessSignals.remove()
+        if sender.descriptor >= 0 { Glibc.close(sender.descriptor) }
+        Glibc.close(originalStandardError)
+        // The pipe stays: an encoder that is still at work may write to it.
+    }
+
+    /// Leaves the screen clean, with no question open.
+    private func giveBack() {
+        if !isGone {
+            _ = sender.cut()
+            finishPicture(within: 1000)
+            let owesAnswers = isProbing || probe == .silent || sender.waitingSince != nil || asksAfterFlush
+            let covered = stage.coveredCells
+            if !covered.isEmpty { eraseForLeaving(covered) }
+            tell(Self.mouseOff(options))
+            if owesAnswers { settle() }
+        }
+        curses.leave()
+    }
+
+    /// Some terminals keep pixels when the other screen comes back.
+    private func eraseForLeaving(_ rects: [Rect]) {
+        var text = "\u{1b}[0m"
+        for rect in rects {
+            for y in rect.y..<rect.maxY {
+                text += "\u{1b}[\(y + 1);\(rect.x + 1)H" + String(repeating: " ", count: rect.columns)
+            }
+        }
+        tell(text)
+    }
+
+    /// Answers that are still under way would be typed into the shell: one last question, and all before its answer is ours.
+    private func settle() {
+        tell("\u{1b}[5n")
+        let end = monotonicMilliseconds() + 500
+        var tail: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1024)
+        // Confirmations that are due come before ours and look the same.
+        var expected = 1 + sender.unconfirmedCount
+        while expected > 0 {
+            let left = end - monotonicMilliseconds()
+            guard left > 0 else { break }
+            var polls = [pollfd(fd: 0, events: Int16(POLLIN), revents: 0)]
+            guard Glibc.poll(&polls, 1, Int32(left.rounded(.up))) > 0 else { continue }
+            let count = read(0, &buffer, buffer.count)
+            guard count > 0 else { break }
+            for byte in buffer.prefix(count) {
+                tail.append(byte)
+                if tail.count > 4 { tail.removeFirst() }
+                if tail == Array("\u{1b}[0n".utf8) { expected -= 1 }
+            }
+        }
+        tcflush(0, TCIFLUSH)
+        sender.forgetConfirmations()
+        if isProbing { probe = .silent }
+    }
+}
