@@ -78,7 +78,9 @@ let package = Package(
         .testTarget(name: "EngineAPITests", dependencies: ["EngineAPI"]),
         .testTarget(name: "ImageCoreTests", dependencies: ["ImageCore"], exclude: ["Fixtures"]),
         .testTarget(name: "ScreenModelTests", dependencies: ["ScreenModel"]),
-        .testTarget(name: "LibraryTests", dependencies: ["Library", "EngineAPI", "ImageCore"]),
+        .testTarget(
+            name: "LibraryTests",
+            dependencies: ["Library", "EngineAPI", "ImageCore", .product(name: "GRDB", package: "GRDB.swift")]),
         .testTarget(name: "ExplorerTests", dependencies: ["Explorer", "EngineAPI", "ScreenModel", "ImageCore"]),
         .testTarget(name: "TerminalTests", dependencies: ["Terminal", "ScreenModel", "ImageCore"]),
         .testTarget(name: "w2wTests", dependencies: ["w2w", "ImageCore", "ScreenModel", "Terminal"]),
