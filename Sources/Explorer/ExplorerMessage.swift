@@ -60,19 +60,9 @@ public struct ExportRequest: Sendable, Hashable {
     public var content: Content
     public var path: String
     /// Text for the file's own description where the format has one (PNG `tEXt`): prompt, seed, how one came here.
-    public var metadata: [Metadata]
+    public var metadata: [PNGText]
 
-    public struct Metadata: Sendable, Hashable {
-        public var key: String
-        public var value: String
-
-        public init(key: String, value: String) {
-            self.key = key
-            self.value = value
-        }
-    }
-
-    public init(content: Content, path: String, metadata: [Metadata] = []) {
+    public init(content: Content, path: String, metadata: [PNGText] = []) {
         self.content = content
         self.path = path
         self.metadata = metadata

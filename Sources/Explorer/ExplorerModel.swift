@@ -10,34 +10,156 @@ import ScreenModel
 public struct ExplorerModel: Sendable {
     public let options: ExplorerOptions
 
+    // What is on the screen.
+    var size: Size
+    var cellAspect: Double
+    var theme: Theme
+    /// Nil until the terminal has told.
+    var graphics: GraphicsMode?
+    var keys = KeyTable.standard
+    var screen = ScreenName.explore
+    var overlay: Overlay?
+    var editor: LineEditor?
+    var toast: Toast?
+    var showsWelcome: Bool
+    /// The slider that the mouse holds.
+    var dragged: (axis: Int, cells: Rect)?
+
+    // What it is about.
+    var space = SpaceState.opening(nil)
+    var trail: Trail?
+    var axes = AxisList()
+    var preview = Preview()
+    var brood: Brood?
+    var ends: (a: MorphEnd?, b: MorphEnd?) = (nil, nil)
+    /// The end that is looked at instead of the face in hand.
+    var compared: EndName?
+    var truncation: Float = 1
+    var isSeedLocked = true
+    var morph = Morph()
+    var people = Gallery()
+    var peopleOrder = PeopleOrder.name
+    var saved = Gallery()
+    var favourites: [Favourite] = []
+    var favouriteRows: [Int64: Int] = [:]
+    var deleted: [Favourite] = []
+    var hasFavourites = false
+    /// Favourites kept before their picture was there.
+    var waitingForPicture: [RenderRequest: Int64] = [:]
+    /// The nearest people of the chosen face, once one has rested on it.
+    var nearest: (item: GalleryItem, rows: [(row: Int, similarity: Float)])?
+    var nearestItem: GalleryItem?
+    var nearestDue: Double?
+    var resumeDue: Double?
+
+    // Pictures and jobs.
+    var pictures = PictureStore()
+    var thumbnails: [GalleryItem: ImageKey] = [:]
+    var thumbnailJob: JobID?
+    var thumbnailItems: [RenderRequest: GalleryItem] = [:]
+    var thumbnailChildren: [RenderRequest: Int] = [:]
+    var thumbnailWindow: ThumbnailWindow?
+    var jobs: [JobID: JobPurpose] = [:]
+    var nextJob: UInt64 = 1
+    var seeds: SeedSource
+    /// The clock of the message at hand.
+    var now = 0.0
+
     public init(options: ExplorerOptions) {
         self.options = options
+        size = options.size
+        cellAspect = options.cellAspect
+        theme = options.themes.first ?? .dusk
+        showsWelcome = options.isFirstRun
+        seeds = SeedSource(options.randomSeed)
     }
 
     /// When the explorer wants a `.tick`, in the seconds of `update`'s clock; nil when nothing moves.
-    public var nextTick: Double? { nil }
-
-    /// Takes in what happened.
-    /// - Parameters:
-    ///   - message: what happened.
-    ///   - now: seconds since 1970.
-    /// - Returns: what shall be done, in order.
-    public mutating func update(_ message: ExplorerMessage, at now: Double) -> [ExplorerEffect] {
-        switch message {
-        case .start: [.submit(.open(options.space), as: JobID(1)), .library(.list)]
-        case .input(.terminate): [.quit]
-        case .input(.key(let event)) where event == KeyEvent(.character("q")): [.quit]
-        default: []
-        }
-    }
-
-    /// Draws the screen at a size. Pictures are named by keys; `image(for:)` has their pixels.
-    public func view(size: Size) -> Frame {
-        var grid = CellGrid(size: size)
-        grid.put("loading the space", x: 1, y: 0)
-        return Frame(grid: grid)
+    public var nextTick: Double? {
+        var times: [Double] = []
+        if let toast { times.append(toast.until) }
+        if screen == .morph, morph.playing != nil { times.append(morph.nextFrameAt) }
+        if let nearestDue { times.append(nearestDue) }
+        if let resumeDue { times.append(resumeDue) }
+        return times.min()
     }
 
     /// The pixels of a picture that a frame of this model places; nil when it has been dropped since.
-    public func image(for key: ImageKey) -> RGBImage? { nil }
+    public func image(for key: ImageKey) -> RGBImage? { pictures.image(key) }
+
+    /// Draws the screen at a size. Pictures are named by keys; `image(for:)` has their pixels.
+    public func view(size: Size) -> Frame { canvas(size: size).frame() }
+}
+
+// MARK: - What several parts ask
+
+extension ExplorerModel {
+    var index: SpaceIndex? {
+        if case .open(let index) = space { return index }
+        return nil
+    }
+
+    var scope: Scope { screen == .explore && brood != nil ? .children : screen.scope }
+
+    /// Whether pictures can be expected at all.
+    var showsPictures: Bool { graphics != GraphicsMode.none }
+
+    /// The state in hand, as the library keeps it.
+    var visited: VisitedState? {
+        guard let index, let trail else { return nil }
+        return state(of: trail.step, in: index)
+    }
+
+    func state(of step: Step, in index: SpaceIndex) -> VisitedState {
+        VisitedState(
+            code: step.code, settings: step.settings, spaceFingerprint: index.description.fingerprint,
+            spaceName: index.description.name, step: step.label, origin: step.origin)
+    }
+
+    mutating func newJob(_ purpose: JobPurpose) -> JobID {
+        let id = JobID(nextJob)
+        nextJob += 1
+        jobs[id] = purpose
+        return id
+    }
+
+    /// Puts a line into the status bar: long enough to read it.
+    mutating func say(_ text: String, _ tone: Toast.Tone = .plain) {
+        let seconds = max(tone == .warning ? 4 : 2, Double(text.count) / 14)
+        toast = Toast(text: text, tone: tone, until: now + seconds)
+    }
+
+    func favourite(_ id: Int64) -> Favourite? {
+        favouriteRows[id].map { favourites[$0] }
+    }
+
+    func end(_ name: EndName) -> MorphEnd? { name == .a ? ends.a : ends.b }
+
+    /// How a gallery item is called.
+    func name(of item: GalleryItem) -> String {
+        switch item {
+        case .identity(let row): index?.description.identities.names[row] ?? ""
+        case .favourite(let id): favourite(id)?.name ?? ""
+        }
+    }
+
+    /// What a gallery item's picture shows.
+    func request(for item: GalleryItem) -> RenderRequest? {
+        guard let index else { return nil }
+        switch item {
+        case .identity(let row):
+            return RenderRequest(
+                subject: .code(index.description.identities.code(at: row)), settings: index.description.defaults)
+        case .favourite(let id):
+            guard let favourite = favourite(id), isOfThisSpace(favourite) else { return nil }
+            return RenderRequest(subject: .code(favourite.state.code), settings: favourite.state.settings)
+        }
+    }
+
+    /// Whether a favourite's numbers mean the same face here.
+    func isOfThisSpace(_ favourite: Favourite) -> Bool {
+        guard let index else { return false }
+        return favourite.state.spaceFingerprint == index.description.fingerprint
+            && favourite.state.code.count == index.description.latentDimension
+    }
 }

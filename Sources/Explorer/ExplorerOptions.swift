@@ -25,7 +25,8 @@ public struct ExplorerOptions: Sendable {
     public var notice: String?
 
     public init(
-        space: SpaceSource = .builtIn, size: Size = Size(columns: 80, rows: 24), glyphs: GlyphSet = .unicode, cellAspect: Double = 2,
+        space: SpaceSource = .builtIn, size: Size = Size(columns: 80, rows: 24), glyphs: GlyphSet = .unicode,
+        cellAspect: Double = 2,
         themes: [Theme] = Theme.builtIn, randomSeed: UInt64 = 0, isFirstRun: Bool = false, resumesLastWalk: Bool = true,
         secondsFromUTC: Int = 0, notice: String? = nil
     ) {

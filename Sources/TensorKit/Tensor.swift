@@ -6,7 +6,7 @@ public final class Tensor {
     /// Number of elements.
     public let count: Int
     public let storage: TensorStorage
-    let offset: Int
+    private let offset: Int
 
     /// A tensor whose elements are not yet set.
     public init(uninitialized shape: [Int]) {

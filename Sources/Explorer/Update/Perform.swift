@@ -1,0 +1,270 @@
+import EngineAPI
+import ImageCore
+import ScreenModel
+
+extension ExplorerModel {
+    /// Why a command cannot be done now, in words; nil when it can.
+    func disabledReason(_ command: Command) -> String? {
+        switch command {
+        case .quit, .quitNow, .help, .palette, .redraw, .suspend, .back, .nextScreen, .previousScreen, .showExplore, .showPeople,
+            .showMorph, .showSaved, .walk:
+            return nil
+        case .drawAgain:
+            if case .failed = space { return nil }
+            guard index != nil else { return "the space is still loading" }
+            return preview.phase == .rendering ? "it is being drawn already" : nil
+        default: break
+        }
+        guard index != nil, let trail else {
+            if case .failed = space { return "no space is open" }
+            return "the space is still loading"
+        }
+        switch command {
+        case .undo: return trail.canUndo ? nil : "nothing to take back"
+        case .redo: return trail.canRedo ? nil : "nothing to do again"
+        case .toOrigin: return trail.step.startsWalk ? "this is where the walk started" : nil
+        case .less, .more, .lessFine, .moreFine, .lessCoarse, .moreCoarse, .zero, .mute, .typeValue:
+            return axes.selectedAxis == nil ? "no axis is chosen · Esc shows all" : nil
+        case .collapsedAxes: return foldLine == nil ? "every axis of this space acts" : nil
+        case .flip: return ends.a == nil && ends.b == nil ? "no end is set yet · a makes this face end A" : nil
+        case .childLeft, .childRight, .childUp, .childDown, .takeChild, .otherChildren:
+            return brood == nil ? "N shows children first" : nil
+        case .setA, .setB, .open, .keep, .keepNamed, .export: return reasonForFace(command)
+        case .rename, .delete: return screen == .saved && saved.selectedItem == nil ? "nothing is saved yet" : nil
+        case .restore: return deleted.isEmpty ? "nothing was deleted" : nil
+        case .play, .frameBack, .frameForward, .frameFirst, .frameLast, .openFrame:
+            if ends.a == nil || ends.b == nil { return "choose A and B first" }
+            if command == .play { return morph.finishedCount > 1 ? nil : "no two frames are there yet" }
+            if command == .openFrame {
+                return morph.frames.indices.contains(morph.selected) && morph.frames[morph.selected] != nil
+                    ? nil : "this frame is still to be drawn"
+            }
+            return nil
+        case .swapEnds: return ends.a == nil && ends.b == nil ? "choose A and B first" : nil
+        case .moreFrames: return morph.count >= Morph.counts.upperBound ? "\(morph.count) frames are the most" : nil
+        case .fewerFrames: return morph.count <= Morph.counts.lowerBound ? "a walk has two ends" : nil
+        case .exportStrip, .exportAnimation:
+            if ends.a == nil || ends.b == nil { return "choose A and B first" }
+            return morph.frames.isEmpty || morph.finishedCount < morph.frames.count
+                ? "the walk is not finished: \(morph.finishedCount) of \(morph.count) frames" : nil
+        case .truncationUp: return truncation >= 1.995 ? "2.0 is the most" : nil
+        case .truncationDown: return truncation <= 0.005 ? "0 is the average face" : nil
+        default: return nil
+        }
+    }
+
+    /// The commands that need a face on the present screen.
+    private func reasonForFace(_ command: Command) -> String? {
+        switch screen {
+        case .explore:
+            if command == .open { return "this face is open" }
+        case .people, .saved:
+            guard let item = (screen == .people ? people : saved).selectedItem else {
+                return screen == .saved ? "nothing is saved yet" : "nobody is chosen"
+            }
+            if case .favourite(let id) = item {
+                if command == .keep || command == .keepNamed { return "it is saved already · r renames it" }
+                if command != .export, let favourite = favourite(id), !isOfThisSpace(favourite) {
+                    return "made with the space “\(favourite.state.spaceName)”: here its numbers would show another face"
+                }
+            }
+        case .morph:
+            if command == .open { return nil }
+            guard faceInHand() != nil else {
+                return ends.a == nil || ends.b == nil ? "choose A and B first" : "this frame is still to be drawn"
+            }
+        }
+        if command == .export, faceInHand()?.picture == nil { return "the picture is not finished yet" }
+        return nil
+    }
+
+    /// Does what a key, a click or the palette asks for.
+    mutating func perform(_ command: Command) -> [ExplorerEffect] {
+        goWhereItBelongs(command)
+        if let reason = disabledReason(command) {
+            say(reason, .warning)
+            return []
+        }
+        switch command {
+        case .showExplore, .showPeople, .showMorph, .showSaved, .walk, .nextScreen, .previousScreen: show(command)
+        case .palette: overlay = .palette(query: "", selected: 0)
+        case .help: overlay = .help(filter: "", top: 0)
+        case .back: return goBack()
+        case .redraw: return [.redraw]
+        case .suspend: return [.suspend]
+        case .quit, .quitNow: return [.quit]
+
+        case .axisUp: moveAxis(by: -1)
+        case .axisDown: moveAxis(by: 1)
+        case .axisPageUp: moveAxis(by: -max(1, axisRows(size: size) - 1))
+        case .axisPageDown: moveAxis(by: max(1, axisRows(size: size) - 1))
+        case .axisFirst: moveAxis(by: -axes.rows.count)
+        case .axisLast: moveAxis(by: axes.rows.count)
+        case .less: return changeAxis(by: -0.25)
+        case .more: return changeAxis(by: 0.25)
+        case .lessFine: return changeAxis(by: -0.05)
+        case .moreFine: return changeAxis(by: 0.05)
+        case .lessCoarse: return changeAxis(by: -1)
+        case .moreCoarse: return changeAxis(by: 1)
+        case .zero: return axes.selectedAxis.map { setAxis($0, to: 0) } ?? []
+        case .mute: return toggleMute()
+        case .zeroAll: return zeroAll()
+        case .undo: return undo()
+        case .redo: return redo()
+        case .toOrigin: return jump(to: trail?.origin ?? 0)
+        case .sample: return sample()
+        case .children, .otherChildren: return makeChildren()
+        case .truncationUp, .truncationDown: changeTruncation(command == .truncationUp ? 0.1 : -0.1)
+        case .rerollSeed: return setSeed(seeds.seed())
+        case .lockSeed:
+            isSeedLocked.toggle()
+            say(isSeedLocked ? "seed locked: every face is drawn from the same noise" : "seed free: every new person gets a seed")
+        case .scheduler: return switchScheduler()
+        case .flip: return flip()
+        case .axisOrder: nextAxisOrder()
+        case .collapsedAxes:
+            axes.unfolded.toggle()
+            arrangeAxes()
+        case .drawAgain:
+            if index == nil { return open() }
+            return preview.wanted.map { show($0, again: true) } ?? []
+
+        case .childLeft: moveChild(x: -1, y: 0)
+        case .childRight: moveChild(x: 1, y: 0)
+        case .childUp: moveChild(x: 0, y: -1)
+        case .childDown: moveChild(x: 0, y: 1)
+        case .takeChild: return takeChild()
+
+        case .galleryLeft, .galleryRight, .galleryUp, .galleryDown, .galleryFirst, .galleryLast, .galleryPageUp,
+            .galleryPageDown, .larger, .smaller:
+            moveInGallery(command)
+        case .open: return screen == .morph ? openFrame() : openChosen()
+        case .peopleOrder: nextPeopleOrder()
+        case .similarOrder:
+            peopleOrder = .similarity
+            arrangePeople(keepingSelection: false)
+        case .delete: return deleteChosen()
+        case .restore: return restoreDeleted()
+
+        case .setA: setEnd(.a)
+        case .setB: setEnd(.b)
+        case .keep: return keep(name: "", tags: [])
+
+        case .play: togglePlay()
+        case .frameBack: moveFrame(by: -1)
+        case .frameForward: moveFrame(by: 1)
+        case .frameFirst: moveFrame(by: -morph.count)
+        case .frameLast: moveFrame(by: morph.count)
+        case .moreFrames: setFrameCount(morph.count + 2)
+        case .fewerFrames: setFrameCount(morph.count - 2)
+        case .path:
+            morph.path = morph.path == .slerp ? .lerp : .slerp
+            say(morph.path == .slerp ? "slerp: along the arc" : "lerp: straight through")
+        case .swapEnds: ends = (ends.b, ends.a)
+        case .openFrame: return openFrame()
+
+        case .typeValue, .typeSeed, .prompt, .negativePrompt, .steps, .guidance, .typeFrames, .findAxes, .findPeople, .findSaved,
+            .keepNamed, .rename, .export, .exportStrip, .exportAnimation:
+            editor = makeEditor(command)
+        }
+        return []
+    }
+
+    /// A command of another screen (from the palette) goes to its screen first.
+    private mutating func goWhereItBelongs(_ command: Command) {
+        let home: ScreenName? =
+            switch command {
+            case .negativePrompt, .steps, .guidance, .scheduler: .explore
+            case .typeFrames: .morph
+            case .similarOrder: .people
+            case .larger, .smaller, .open, .galleryLeft, .galleryRight, .galleryUp, .galleryDown, .galleryFirst, .galleryLast,
+                .galleryPageUp, .galleryPageDown:
+                screen == .saved || screen == .morph && command == .open ? nil : .people
+            default:
+                switch keys.scope(of: command) {
+                case .explore: .explore
+                case .people: .people
+                case .morph: .morph
+                case .saved: .saved
+                case .children, .everywhere, nil: nil
+                }
+            }
+        guard let home, home != screen, index != nil else { return }
+        if keys.bindings.contains(where: { $0.command == command && $0.scope == screen.scope }) { return }
+        go(to: home)
+    }
+
+    private mutating func show(_ command: Command) {
+        let all = ScreenName.allCases
+        let place = all.firstIndex(of: screen) ?? 0
+        switch command {
+        case .showExplore: go(to: .explore)
+        case .showPeople: go(to: .people)
+        case .showMorph, .walk: go(to: .morph)
+        case .showSaved: go(to: .saved)
+        case .nextScreen: go(to: all[(place + 1) % all.count])
+        default: go(to: all[(place + all.count - 1) % all.count])
+        }
+    }
+
+    mutating func go(to screen: ScreenName) {
+        if screen != .morph { morph.playing = nil }
+        self.screen = screen
+    }
+
+    /// Esc: closes what is open, ends what is running, clears what filters; in this order, one thing at a time.
+    private mutating func goBack() -> [ExplorerEffect] {
+        if overlay != nil {
+            overlay = nil
+        } else if brood != nil, screen == .explore {
+            brood = nil
+        } else if compared != nil, screen == .explore, let trail {
+            compared = nil
+            return show(RenderRequest(subject: .code(trail.step.code), settings: trail.step.settings))
+        } else if screen == .explore, !axes.query.isEmpty {
+            axes.query = ""
+            arrangeAxes()
+        } else if screen == .explore, preview.phase == .rendering, let job = preview.job {
+            return [.cancel(job)]
+        } else if screen == .people, !people.query.isEmpty {
+            people.query = ""
+            arrangePeople()
+        } else if screen == .saved, !saved.query.isEmpty {
+            saved.query = ""
+            arrangeSaved()
+        } else if screen == .morph, morph.playing != nil {
+            morph.playing = nil
+        } else if screen == .morph, let job = morph.job {
+            return [.cancel(job)]
+        } else if screen != .explore {
+            go(to: .explore)
+        } else {
+            toast = nil
+        }
+        return []
+    }
+
+    private mutating func changeTruncation(_ delta: Float) {
+        truncation = (((truncation + delta) * 10).rounded() / 10).clamped(to: 0...2)
+        say(
+            "new people at ψ \(Format.fixed(truncation, 1)): \(truncation < 0.995 ? "closer to the average" : truncation > 1.005 ? "farther out" : "as they lie") · n draws one"
+        )
+    }
+
+    private mutating func switchScheduler() -> [ExplorerEffect] {
+        guard let now = trail?.step.settings.scheduler else { return [] }
+        let all = SchedulerName.allCases
+        let place = all.firstIndex(of: now) ?? 0
+        let next = all[(place + 1) % all.count]
+        say("sampler \(next.rawValue)")
+        return setSettings("sampler \(next.rawValue)") { $0.scheduler = next }
+    }
+
+    private mutating func nextAxisOrder() {
+        let all = AxisOrder.allCases
+        let place = all.firstIndex(of: axes.order) ?? 0
+        axes.order = all[(place + 1) % all.count]
+        arrangeAxes()
+        say("axes by \(axes.order.rawValue)")
+    }
+}

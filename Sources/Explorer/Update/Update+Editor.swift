@@ -1,0 +1,194 @@
+import EngineAPI
+import ImageCore
+import ScreenModel
+
+extension ExplorerModel {
+    /// The line that a command asks to be typed.
+    func makeEditor(_ command: Command) -> LineEditor? {
+        guard let index, let trail else { return nil }
+        let settings = trail.step.settings
+        switch command {
+        case .typeValue:
+            guard let axis = axes.selectedAxis else { return nil }
+            return LineEditor(.axisValue(axis), label: index.spokenName(of: axis), example: "in σ, as -1.5")
+        case .typeSeed: return LineEditor(.seed, label: "seed", example: "\(settings.seed)")
+        case .prompt: return LineEditor(.prompt, label: "prompt", text: settings.prompt)
+        case .negativePrompt: return LineEditor(.negativePrompt, label: "negative prompt", text: settings.negativePrompt)
+        case .steps: return LineEditor(.steps, label: "steps", example: "\(settings.steps), 1 to 200")
+        case .guidance:
+            return LineEditor(.guidance, label: "guidance", example: "\(Format.fixed(settings.guidance, 1)); 1 is none")
+        case .typeFrames: return LineEditor(.frames, label: "frames", example: "\(morph.count), 2 to 65")
+        case .findAxes: return LineEditor(.findAxes, label: "find", text: axes.query, example: "an attribute, as beard")
+        case .findPeople:
+            return LineEditor(.findPeople, label: "find", text: people.query, example: "a name, a tag, glasses, male>0.5, -beard")
+        case .findSaved: return LineEditor(.findSaved, label: "find", text: saved.query, example: "a name or a tag")
+        case .keepNamed:
+            return LineEditor(.keep, label: "save as", text: faceInHand()?.name ?? "", example: "a name #tag #tag")
+        case .rename:
+            guard case .favourite(let id) = saved.selectedItem, let favourite = favourite(id) else { return nil }
+            let text = ([favourite.name] + favourite.tags.map { "#" + $0 }).joined(separator: " ")
+            return LineEditor(.rename(id), label: "name and #tags", text: text, example: "a name #tag #tag")
+        case .export:
+            return LineEditor(.export(.picture), label: "write PNG", text: "\(Format.fileName(faceInHand()?.name ?? "face")).png")
+        case .exportStrip: return LineEditor(.export(.strip), label: "write strip", text: "\(morphFileName)-strip.png")
+        case .exportAnimation:
+            return LineEditor(.export(.animation), label: "write animation (.gif or .png)", text: "\(morphFileName).gif")
+        default: return nil
+        }
+    }
+
+    private var morphFileName: String {
+        Format.fileName("\(ends.a?.name ?? "a") \(ends.b?.name ?? "b")")
+    }
+
+    /// Takes a key into the line being typed. Filters act at once.
+    mutating func edit(_ event: KeyEvent) -> [ExplorerEffect] {
+        guard var line = editor else { return [] }
+        let outcome = line.take(event)
+        editor = line
+        switch outcome {
+        case .editing: filter(line.text, for: line.purpose)
+        case .accepted:
+            editor = nil
+            return accept(line)
+        case .cancelled:
+            editor = nil
+            filter(line.original, for: line.purpose)
+        case .ignored:
+            // The list can be walked through while its filter is open.
+            guard event.key == .up || event.key == .down || event.key == .pageUp || event.key == .pageDown else { break }
+            switch line.purpose {
+            case .findAxes, .findPeople, .findSaved:
+                if let command = keys.command(for: event, in: scope) { return perform(command) }
+            default: break
+            }
+        }
+        return []
+    }
+
+    private mutating func filter(_ text: String, for purpose: LineEditor.Purpose) {
+        switch purpose {
+        case .findAxes where text != axes.query:
+            axes.query = text
+            arrangeAxes()
+        case .findPeople where text != people.query:
+            people.query = text
+            arrangePeople(keepingSelection: false)
+        case .findSaved where text != saved.query:
+            saved.query = text
+            arrangeSaved(keepingSelection: false)
+        default: break
+        }
+    }
+
+    private mutating func accept(_ line: LineEditor) -> [ExplorerEffect] {
+        let text = line.text.trimmingBlanks
+        switch line.purpose {
+        case .axisValue(let axis):
+            guard !text.isEmpty else { return [] }
+            guard let value = Float(text.replacing("−", with: "-").replacing(",", with: ".")), value.isFinite else {
+                return refuse("“\(text)” is no number · type σ, as -1.5")
+            }
+            return setAxis(axis, to: value)
+        case .seed:
+            guard !text.isEmpty else { return [] }
+            guard let seed = UInt64(text) else { return refuse("“\(text)” is no seed · type a whole number from 0") }
+            return setSeed(seed)
+        case .prompt:
+            guard !text.isEmpty else { return refuse("the prompt is empty: the one before stays") }
+            return setSettings("prompt") { $0.prompt = text }
+        case .negativePrompt: return setSettings("negative prompt") { $0.negativePrompt = text }
+        case .steps:
+            guard !text.isEmpty else { return [] }
+            guard let steps = Int(text), (1...200).contains(steps) else { return refuse("“\(text)”: steps are 1 to 200") }
+            return setSettings("\(steps) steps") { $0.steps = steps }
+        case .guidance:
+            guard !text.isEmpty else { return [] }
+            guard let value = Float(text.replacing(",", with: ".")), value.isFinite, value >= 0, value <= 30 else {
+                return refuse("“\(text)”: guidance is 0 to 30")
+            }
+            return setSettings("guidance \(Format.fixed(value, 1))") { $0.guidance = value }
+        case .frames:
+            guard !text.isEmpty else { return [] }
+            guard let count = Int(text), Morph.counts.contains(count) else {
+                return refuse("“\(text)”: a walk has 2 to 65 frames")
+            }
+            setFrameCount(count)
+            return []
+        case .findAxes, .findPeople, .findSaved:
+            filter(line.text, for: line.purpose)
+            return []
+        case .keep:
+            let (name, tags) = Self.nameAndTags(text)
+            return keep(name: name, tags: tags)
+        case .rename(let id):
+            let (name, tags) = Self.nameAndTags(text)
+            guard !name.isEmpty else { return refuse("a face needs a name: the one before stays") }
+            say("now called \(name)", .good)
+            return [.library(.rename(id, name: name, tags: tags))]
+        case .export(let kind):
+            guard !text.isEmpty else { return refuse("no file was named: nothing was written") }
+            return export(kind, to: text)
+        }
+    }
+
+    private mutating func refuse(_ words: String) -> [ExplorerEffect] {
+        say(words, .warning)
+        return []
+    }
+
+    private mutating func export(_ kind: ExportKind, to path: String) -> [ExplorerEffect] {
+        var path = path
+        let hasExtension = (path.split(separator: "/").last ?? "").contains(".")
+        let content: ExportRequest.Content
+        switch kind {
+        case .picture:
+            guard let face = faceInHand(), let image = face.picture.flatMap({ pictures.image($0) }) else {
+                return refuse("the picture is not finished yet")
+            }
+            if !hasExtension { path += ".png" }
+            say("writing \(path)")
+            return [.export(ExportRequest(content: .picture(image), path: path, metadata: Self.metadata(face.state)))]
+        case .strip, .animation:
+            let images = morph.frames.compactMap { $0.flatMap { pictures.image($0.picture) } }
+            guard images.count == morph.count, images.count > 1 else { return refuse("the walk is not finished yet") }
+            if !hasExtension { path += kind == .strip ? ".png" : ".gif" }
+            content =
+                kind == .strip
+                ? .strip(images)
+                // There and back, so that the loop has no jump.
+                : .animation(images + images.dropFirst().dropLast().reversed(), secondsPerFrame: Morph.secondsPerFrame)
+        }
+        say("writing \(path)")
+        let walk = "\(ends.a?.name ?? "") → \(ends.b?.name ?? ""), \(morph.path.rawValue), \(morph.count) frames"
+        var metadata = visited.map(Self.metadata) ?? []
+        metadata.removeAll { $0.keyword == "Title" || $0.keyword == "w2w:code" }
+        metadata.append(PNGText(keyword: "Title", text: walk))
+        return [.export(ExportRequest(content: content, path: path, metadata: metadata))]
+    }
+
+    /// Enough to draw the picture again.
+    private static func metadata(_ state: VisitedState) -> [PNGText] {
+        let settings = state.settings
+        return [
+            PNGText(keyword: "Title", text: state.step == state.origin ? state.origin : "\(state.origin), \(state.step)"),
+            PNGText(keyword: "Software", text: "w2w"),
+            PNGText(keyword: "w2w:space", text: "\(state.spaceName) \(state.spaceFingerprint)"),
+            PNGText(
+                keyword: "w2w:settings",
+                text: "prompt: \(settings.prompt)\nnegative prompt: \(settings.negativePrompt)\nseed: \(settings.seed)\n"
+                    + "steps: \(settings.steps)\nguidance: \(settings.guidance)\nscheduler: \(settings.scheduler.rawValue)"),
+            PNGText(keyword: "w2w:code", text: state.code.values.map { String($0) }.joined(separator: " ")),
+        ]
+    }
+}
+
+extension String {
+    /// Without blanks at both ends.
+    var trimmingBlanks: String {
+        var text = Substring(self)
+        while text.first?.isWhitespace == true { text.removeFirst() }
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return String(text)
+    }
+}

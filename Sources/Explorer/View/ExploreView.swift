@@ -1,0 +1,355 @@
+import EngineAPI
+import ScreenModel
+
+extension ExplorerModel {
+    func drawExplore(on canvas: inout Canvas, size: Size) {
+        let layout = exploreLayout(size: size)
+        drawAxes(on: &canvas, in: layout.list)
+        drawInfo(on: &canvas, in: layout.info)
+        if brood != nil {
+            drawBrood(on: &canvas, in: layout.preview)
+        } else {
+            drawPreview(on: &canvas, in: layout.preview)
+        }
+        drawTrail(on: &canvas, in: layout.trail, layout.trailStyle)
+        if showsWelcome { drawWelcome(on: &canvas, in: layout.list) }
+    }
+
+    // MARK: The axes
+
+    private func drawAxes(on canvas: inout Canvas, in rect: Rect) {
+        guard let index, let step = trail?.step else { return }
+        let count = "\(index.active.count) of \(index.description.axes.count) active"
+        let titles =
+            axes.query.isEmpty
+            ? ["Axes", count, "by \(axes.order.rawValue)"] : ["Axes", "/\(axes.query)", "\(axes.rows.count) match"]
+        let inner = canvas.pane(rect, titles: titles, focused: brood == nil).inset(left: 1, right: 1)
+        canvas.hit(rect, .pane(.explore))
+        guard inner.columns >= 20, inner.rows > 0 else { return }
+        if axes.rows.isEmpty {
+            canvas.centred("no axis goes along with “\(axes.query)”", in: inner, row: inner.rows / 2, .dim)
+            canvas.centred("Esc shows all", in: inner, row: inner.rows / 2 + 1, .dim)
+            return
+        }
+        let fold = foldLine
+        let rows = inner.rows - (fold == nil ? 0 : 1)
+        let columns = AxisColumns(inner: inner, index: index, axes: axes.rows)
+        for row in 0..<min(rows, max(0, axes.rows.count - axes.top)) {
+            drawAxis(
+                axes.rows[axes.top + row], isSelected: axes.top + row == axes.selected, y: inner.y + row, columns, index, step,
+                on: &canvas)
+        }
+        if let fold, inner.rows > 1 {
+            canvas.text(fold, x: inner.x + 2, y: inner.maxY - 1, .dim, clip: inner)
+            canvas.hit(Rect(x: inner.x, y: inner.maxY - 1, columns: inner.columns, rows: 1), .command(.collapsedAxes))
+        }
+        let hidden = axes.rows.count - axes.top - rows
+        if hidden > 0 { canvas.note("\(hidden) more ↓", on: rect) }
+    }
+
+    /// The columns of the list: they depend on the pane alone, so that nothing moves while values change.
+    private struct AxisColumns {
+        var inner: Rect
+        var numberX, nameX, nameColumns, sliderX, sliderColumns, valueX, effectX: Int
+
+        init(inner: Rect, index: SpaceIndex, axes: [Int]) {
+            self.inner = inner
+            let digits = String(max(0, index.description.axes.count - 1)).count
+            numberX = inner.x + 2
+            nameX = numberX + digits + 2
+            let valueColumns = 9
+            effectX = inner.maxX - 1
+            valueX = effectX - 2 - valueColumns
+            let flexible = valueX - 1 - nameX
+            let longest = axes.prefix(200).map { TextWidth.columns(of: index.axisNames[$0]) }.max() ?? 0
+            let wished = min(max(8, longest + 1), max(8, flexible * 9 / 20))
+            sliderColumns = Slider.width(fitting: flexible - wished)
+            sliderX = valueX - 1 - sliderColumns
+            nameColumns = max(0, sliderX - 1 - nameX)
+        }
+    }
+
+    private func drawAxis(
+        _ axis: Int, isSelected: Bool, y: Int, _ columns: AxisColumns, _ index: SpaceIndex, _ step: Step, on canvas: inout Canvas
+    ) {
+        let inner = columns.inner
+        let description = index.description.axes[axis]
+        let value = index.sigma(step.code, axis)
+        let muted = step.muted[axis]
+        let isZero = abs(value) < 0.005
+        let row = Rect(x: inner.x, y: y, columns: inner.columns, rows: 1)
+        if isSelected { canvas.grid.fill(row, with: Cell(" ", canvas.style(.text, selected: true))) }
+        let plain: Theme.Role = description.isActive ? .text : .dim
+        if isSelected { canvas.text("▸", x: inner.x, y: y, .accent, selected: true, bold: true) }
+        canvas.text(index.number(of: axis), x: columns.numberX, y: y, .dim, selected: isSelected)
+        canvas.field(
+            index.axisNames[axis], x: columns.nameX, y: y, columns: columns.nameColumns, isSelected ? .accent : plain,
+            selected: isSelected, bold: isSelected)
+        let cells = Rect(x: columns.sliderX, y: y, columns: columns.sliderColumns, rows: 1)
+        Slider.draw(
+            on: &canvas, in: cells, value: value, ghost: muted, isSelected: isSelected, isActive: description.isActive && !isZero)
+        if muted != nil {
+            canvas.text("  silent", x: columns.valueX + 1, y: y, .dim, selected: isSelected)
+        } else {
+            let role: Theme.Role = abs(value) > Slider.range ? .warning : isSelected ? .accent : isZero ? .dim : plain
+            canvas.field(
+                Format.signed(value), x: columns.valueX, y: y, columns: 7, alignedRight: true, role, selected: isSelected,
+                bold: isSelected)
+            canvas.text("σ", x: columns.valueX + 8, y: y, .dim, selected: isSelected)
+        }
+        canvas.text(
+            Self.strength(description.effect), x: columns.effectX, y: y, isSelected ? .accent : .dim, selected: isSelected)
+        canvas.hit(row, .axis(axis))
+        canvas.hit(cells, .slider(axis: axis, cells: cells))
+    }
+
+    /// How strongly an axis acts, as a bar of eighths.
+    private static func strength(_ effect: Float) -> String {
+        guard effect.isFinite, effect > 0.01 else { return " " }
+        let bars = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
+        return bars[Int((effect.clamped(to: 0...1) * 7).rounded())]
+    }
+
+    private func drawWelcome(on canvas: inout Canvas, in rect: Rect) {
+        let lines = [
+            ("←→", "change the face"), ("↑↓", "another axis"), ("n", "somebody new"), ("2", "everybody of this space"),
+            ("?", "all keys"),
+        ]
+        let card = Rect(
+            x: rect.x + max(2, (rect.columns - 38) / 2), y: rect.maxY - lines.count - 4, columns: min(38, rect.columns - 4),
+            rows: lines.count + 2)
+        guard card.y > rect.y + 3, card.columns >= 30 else { return }
+        canvas.grid.fill(card)
+        let inner = canvas.pane(card, titles: ["Welcome"], focused: true).inset(left: 2)
+        for (row, line) in lines.enumerated() {
+            canvas.text(line.0, x: inner.x, y: inner.y + row, .accent, bold: true)
+            canvas.text(line.1, x: inner.x + 5, y: inner.y + row, clip: inner)
+        }
+        canvas.note("any key begins", on: card)
+    }
+
+    // MARK: How typical, how alike, what is asked for
+
+    private func drawInfo(on canvas: inout Canvas, in rect: Rect) {
+        guard let index, let trail, rect.rows >= 1 else { return }
+        let step = trail.step
+        var x = canvas.text("typical", x: rect.x + 1, y: rect.y, .dim, clip: rect) + 1
+        if let share = index.typicality(step.code) {
+            x = canvas.text("▕", x: x, y: rect.y, .border, clip: rect)
+            let eighths = Int((share * 80).rounded())
+            var bar = String(repeating: "█", count: eighths / 8)
+            if eighths % 8 > 0 { bar += ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8] }
+            canvas.field(bar, x: x, y: rect.y, columns: 10, share < 0.02 ? .warning : .text, clip: rect)
+            x = canvas.text("▏", x: x + 10, y: rect.y, .border, clip: rect)
+            x = canvas.field(
+                Format.percent(share), x: x, y: rect.y, columns: 5, alignedRight: true, share < 0.02 ? .warning : .text,
+                clip: rect)
+        }
+        x += 3
+        for (letter, end, role) in [("A", ends.a, Theme.Role.endA), ("B", ends.b, Theme.Role.endB)] {
+            guard let end else { continue }
+            x = canvas.text(letter, x: x, y: rect.y, role, bold: true, clip: rect) + 1
+            x = canvas.text(Format.similarity(index.similarity(step.code, end.code)), x: x, y: rect.y, clip: rect) + 2
+        }
+        let psi = "new ψ \(Format.fixed(truncation, 1))"
+        let psiX = rect.maxX - 1 - TextWidth.columns(of: psi)
+        if psiX > x {
+            canvas.text(psi, x: psiX, y: rect.y, .dim)
+            canvas.hit(Rect(x: psiX, y: rect.y, columns: psi.count, rows: 1), .command(.truncationDown))
+        }
+        guard rect.rows >= 2 else { return }
+        let promptX = canvas.text("prompt", x: rect.x + 1, y: rect.y + 1, .dim, clip: rect) + 2
+        canvas.field(step.settings.prompt, x: promptX, y: rect.y + 1, columns: max(0, rect.maxX - 1 - promptX), clip: rect)
+        canvas.hit(Rect(x: rect.x, y: rect.y + 1, columns: rect.columns, rows: 1), .command(.prompt))
+    }
+
+    // MARK: The face
+
+    private func drawPreview(on canvas: inout Canvas, in rect: Rect) {
+        guard rect.rows >= 3, let trail else { return }
+        var titles = [
+            "Preview", compared.flatMap { name in end(name).map { "\(name == .a ? "A" : "B"): \($0.name)" } } ?? trail.step.title,
+        ]
+        if preview.isStale { titles.append("stale") }
+        let inner = canvas.pane(rect, titles: titles)
+        if let key = preview.shown, pictures.contains(key), showsPictures {
+            canvas.picture(key, slot: "preview", in: inner, isDraft: preview.isDraft)
+        } else if !showsPictures {
+            drawWithoutPictures(on: &canvas, in: inner)
+        }
+        if case .failed(let failure) = preview.phase {
+            drawPreviewFailure(failure, on: &canvas, pane: rect, inner: inner)
+            return
+        }
+        drawPreviewEdge(on: &canvas, in: rect)
+    }
+
+    private func drawPreviewEdge(on canvas: inout Canvas, in rect: Rect) {
+        switch preview.phase {
+        case .rendering:
+            let progress = preview.progress
+            if let progress, progress.total > 0 { canvas.progress(Double(progress.done) / Double(progress.total), on: rect) }
+            var words = progress.map { "\($0.activity) \($0.done)/\($0.total)" } ?? "rendering"
+            if !preview.isStale, let seconds = preview.seconds { words += " · \(Format.duration(seconds))" }
+            canvas.note(words, on: rect, .text)
+        case .finished:
+            if let seconds = preview.seconds, let steps = preview.shownRequest?.settings.steps {
+                canvas.note("\(steps) steps · \(Format.duration(seconds))", on: rect)
+            }
+        case .cancelled: canvas.note("stopped · Enter draws it", on: rect, .warning)
+        case .idle, .failed: break
+        }
+    }
+
+    private func drawPreviewFailure(_ failure: EngineFailure, on canvas: inout Canvas, pane: Rect, inner: Rect) {
+        canvas.note("failed · Enter tries again", on: pane, .warning)
+        guard canvas.placements.isEmpty else { return }
+        let area = inner.inset(left: 2, right: 2)
+        var row = max(0, inner.rows / 2 - 2)
+        for line in TextWidth.wrap(failure.message, to: max(1, area.columns)) {
+            canvas.centred(line, in: area, row: row, .warning)
+            row += 1
+        }
+        for line in TextWidth.wrap(failure.advice, to: max(1, area.columns)) where !line.isEmpty {
+            canvas.centred(line, in: area, row: row + 1)
+            row += 1
+        }
+    }
+
+    private func drawWithoutPictures(on canvas: inout Canvas, in inner: Rect) {
+        let area = inner.inset(left: 2, right: 2)
+        let lines =
+            TextWidth.wrap("This terminal shows no pictures.", to: max(1, area.columns))
+            + TextWidth.wrap(
+                "w2w --graphics blocks draws faces with coloured characters; w2w probe tells what this terminal can do.",
+                to: max(1, area.columns))
+        var row = max(0, (area.rows - lines.count) / 2)
+        for line in lines {
+            canvas.centred(line, in: area, row: row, .dim)
+            row += 1
+        }
+    }
+
+    // MARK: Children
+
+    private func drawBrood(on canvas: inout Canvas, in rect: Rect) {
+        guard let brood else { return }
+        let inner = canvas.pane(rect, titles: ["Children", "of \(trail?.step.shortTitle ?? "")"], focused: true)
+        let words = brood.codes.isEmpty ? "drawing lots" : "\(brood.pictures.count) of \(brood.codes.count)"
+        if brood.pictures.count < Brood.count { canvas.note(words, on: rect, .text) }
+        let cellColumns = inner.columns / 3
+        let cellRows = inner.rows / 3
+        guard cellRows >= 3, cellColumns >= 6 else { return }
+        let faceRows = min(cellRows - 1, Int(Double(cellColumns - 2) / cellAspect))
+        let faceColumns = min(cellColumns - 2, Int((Double(faceRows) * cellAspect).rounded()))
+        for place in 0..<9 {
+            let cell = Rect(
+                x: inner.x + (inner.columns - cellColumns * 3) / 2 + place % 3 * cellColumns, y: inner.y + place / 3 * cellRows,
+                columns: cellColumns, rows: cellRows)
+            let face = Rect(x: cell.x + (cellColumns - faceColumns) / 2, y: cell.y, columns: faceColumns, rows: faceRows)
+            let child = Brood.child(at: place)
+            let key = child.map { brood.pictures[$0] } ?? preview.shown
+            canvas.hit(cell, .child(place))
+            if let key, pictures.contains(key), showsPictures {
+                canvas.picture(key, slot: "child \(place)", in: face, isDraft: child == nil && preview.isDraft)
+            } else {
+                canvas.placeholder(face)
+            }
+            let label = child.map { "child \($0 + 1)" } ?? "parent"
+            let isSelected = place == brood.selected
+            drawCaption(
+                label, in: Rect(x: cell.x, y: cell.y + faceRows, columns: cellColumns, rows: 1), isSelected: isSelected,
+                on: &canvas)
+        }
+    }
+
+    /// Words below a face; the chosen one stands between marks.
+    func drawCaption(_ words: String, in rect: Rect, isSelected: Bool, _ role: Theme.Role = .dim, on canvas: inout Canvas) {
+        guard isSelected else {
+            canvas.centred(words, in: rect, row: 0, role)
+            return
+        }
+        let cut = TextWidth.truncate(words, to: max(0, rect.columns - 4))
+        let text = "▌\(cut)▐"
+        let x = rect.x + (rect.columns - TextWidth.columns(of: text)) / 2
+        canvas.text(text, x: x, y: rect.y, .accent, bold: true, clip: rect)
+        canvas.text(cut, x: x + 1, y: rect.y, .accent, selected: true, bold: true, clip: rect)
+    }
+
+    // MARK: The trail
+
+    private func drawTrail(on canvas: inout Canvas, in rect: Rect, _ style: ExploreLayout.TrailStyle) {
+        guard let trail, !rect.isEmpty else { return }
+        switch style {
+        case .none: return
+        case .bare:
+            let start = canvas.text("trail", x: rect.x + 1, y: rect.y, .dim, clip: rect)
+            drawTrailLine(trail, on: &canvas, in: rect.inset(left: start - rect.x + 1, right: 1))
+        case .line:
+            let inner = canvas.pane(rect, titles: ["Trail"])
+            drawTrailLine(trail, on: &canvas, in: inner.inset(left: 1, right: 1))
+        case .faces:
+            let inner = canvas.pane(rect, titles: ["Trail", trail.canUndo ? "u undo" : "", trail.canRedo ? "Ctrl-R redo" : ""])
+            drawTrailFaces(trail, on: &canvas, in: inner.inset(left: 1, right: 1))
+        }
+    }
+
+    private func drawTrailLine(_ trail: Trail, on canvas: inout Canvas, in rect: Rect) {
+        guard rect.columns >= 8 else { return }
+        let (steps, position) = trail.line(limit: max(1, rect.columns / 6))
+        func width(_ step: Int) -> Int { min(22, TextWidth.columns(of: trail[step].label)) + 2 }
+        // As many places around the present one as there is room for, the past first.
+        var first = position
+        var last = position
+        var used = width(steps[position])
+        while true {
+            if last + 1 < steps.count, last - position < 2, used + width(steps[last + 1]) + 2 <= rect.columns - 2 {
+                last += 1
+                used += width(steps[last]) + 2
+            } else if first > 0, used + width(steps[first - 1]) + 2 <= rect.columns - 2 {
+                first -= 1
+                used += width(steps[first]) + 2
+            } else {
+                break
+            }
+        }
+        var x = rect.x
+        if first > 0 { x = canvas.text("…", x: x, y: rect.y, .dim, clip: rect) + 1 }
+        for place in first...last {
+            let step = steps[place]
+            let isHere = place == position
+            let isAhead = place > position
+            let start = x
+            x = canvas.text(isHere ? "◉" : isAhead ? "○" : "●", x: x, y: rect.y, isHere ? .accent : .dim, clip: rect) + 1
+            let label = TextWidth.truncate(trail[step].label, to: 22)
+            x = canvas.text(label, x: x, y: rect.y, isHere ? .accent : isAhead ? .dim : .text, bold: isHere, clip: rect)
+            canvas.hit(Rect(x: start, y: rect.y, columns: x - start, rows: 1).intersection(rect), .step(step))
+            x += 2
+        }
+    }
+
+    private func drawTrailFaces(_ trail: Trail, on canvas: inout Canvas, in rect: Rect) {
+        let faceRows = rect.rows - 1
+        let faceColumns = Int((Double(faceRows) * cellAspect).rounded())
+        let cellColumns = max(faceColumns + 2, 12)
+        let count = rect.columns / cellColumns
+        guard count > 0 else { return }
+        let (steps, position) = trail.line(limit: count)
+        for (place, step) in steps.enumerated() {
+            let cell = Rect(x: rect.x + place * cellColumns, y: rect.y, columns: cellColumns, rows: rect.rows)
+            let face = Rect(x: cell.x + (cellColumns - faceColumns) / 2, y: cell.y, columns: faceColumns, rows: faceRows)
+            let isHere = place == position
+            canvas.hit(cell, .step(step))
+            let request = RenderRequest(subject: .code(trail[step].code), settings: trail[step].settings)
+            if let key = pictures.finishedPicture(of: request) {
+                canvas.picture(key, slot: "trail \(place)", in: face)
+            } else {
+                canvas.centred(isHere ? "◉" : "●", in: face, row: faceRows / 2, isHere ? .accent : .dim)
+            }
+            let caption = Rect(x: cell.x, y: cell.maxY - 1, columns: cellColumns - 1, rows: 1)
+            canvas.centred(
+                (place > position ? "○ " : isHere ? "◉ " : "") + trail[step].label, in: caption, row: 0,
+                isHere ? .accent : place > position ? .dim : .text, bold: isHere)
+        }
+    }
+}
