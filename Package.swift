@@ -7,6 +7,9 @@ import PackageDescription
 /// whole networks would take minutes otherwise.
 let unchecked: [SwiftSetting] = [.unsafeFlags(["-Ounchecked"])]
 
+/// Rooms that walk over many numbers or bytes: optimised, with all checks, in debug builds too.
+let optimised: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 let package = Package(
     name: "w2w",
     dependencies: [
@@ -26,21 +29,24 @@ let package = Package(
 
         // The engine's column.
         .target(name: "TensorKit", dependencies: ["COneDNN", "COpenBLAS"], swiftSettings: unchecked),
-        .target(name: "Checkpoints", dependencies: ["TensorKit"]),
-        .target(name: "NeuralNetworks", dependencies: ["TensorKit", "Checkpoints"]),
-        .target(name: "StableDiffusion", dependencies: ["NeuralNetworks", "Checkpoints", "TensorKit", "ImageCore"]),
+        .target(name: "Checkpoints", dependencies: ["TensorKit"], swiftSettings: optimised),
+        .target(name: "NeuralNetworks", dependencies: ["TensorKit", "Checkpoints"], swiftSettings: optimised),
+        .target(
+            name: "StableDiffusion", dependencies: ["NeuralNetworks", "Checkpoints", "TensorKit", "ImageCore"],
+            swiftSettings: optimised),
         .target(
             name: "WeightSpace",
             dependencies: ["StableDiffusion", "NeuralNetworks", "Checkpoints", "TensorKit", "ImageCore"],
-            resources: [.copy("Resources/BuiltInSpace")]),
+            resources: [.copy("Resources/BuiltInSpace")], swiftSettings: optimised),
         .target(
             name: "Engine",
             dependencies: [
                 "WeightSpace", "StableDiffusion", "NeuralNetworks", "Checkpoints", "TensorKit", "EngineAPI", "ImageCore",
-            ]),
+            ],
+            swiftSettings: optimised),
 
         // Values that the rooms exchange.
-        .target(name: "ImageCore", dependencies: ["CPNG", "CJPEG"]),
+        .target(name: "ImageCore", dependencies: ["CPNG", "CJPEG"], swiftSettings: optimised),
         .target(name: "EngineAPI", dependencies: ["ImageCore"]),
         .target(name: "ScreenModel"),
 
