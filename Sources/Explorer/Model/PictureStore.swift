@@ -35,6 +35,7 @@ struct PictureStore: Sendable {
     /// - Parameters:
     ///   - image: the pixels.
     ///   - request: what it is the finished picture of; nil for drafts.
+    /// - Returns: its name.
     mutating func add(_ image: RGBImage, finishedFor request: RenderRequest? = nil) -> ImageKey {
         if let request, let old = finished[request] { remove(old) }
         let key = ImageKey(nextKey)

@@ -190,7 +190,10 @@ struct AttributeLabel: Sendable {
     }
 
     static func humanised(_ name: String) -> String {
-        name.lowercased().replacing("5_o_clock", with: "5 o'clock").replacing("_", with: " ")
+        var words = name.lowercased().replacing("5_o_clock", with: "5 o'clock").replacing("_", with: " ")
+        // The number that follows says what it counts.
+        if words.hasSuffix(" years") { words.removeLast(6) }
+        return words
     }
 
     /// "eyeglasses", "male 23 %", "age years 40"; nil for a flag that is not set or a label that is missing.

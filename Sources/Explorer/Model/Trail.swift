@@ -117,6 +117,7 @@ struct Trail: Sendable {
 
     /// The way from the start through here to the end of the redo branch, and where in it one stands.
     /// - Parameter limit: at most so many places, around the present one.
+    /// - Returns: places of the tree, and which of them is the present one.
     func line(limit: Int) -> (steps: [Int], position: Int) {
         var back: [Int] = []
         var node: Int? = current
