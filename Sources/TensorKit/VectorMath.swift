@@ -33,6 +33,33 @@ extension UnsafeMutablePointer<Float> {
 
 /// Elementwise functions of sixteen floats. The coefficients are least-maximum fits in double precision, rounded to float.
 enum VectorMath {
+    /// a * b + c, in one rounding where the processor can.
+    @inline(__always)
+    static func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
+        #if FUSED_MULTIPLY_ADD
+            c.addingProduct(a, b)
+        #else
+            a * b + c  // without the instruction `addingProduct` is sixteen calls
+        #endif
+    }
+
+    /// The sum of the sixteen, pairwise.
+    @inline(__always)
+    static func sum(_ x: Lanes) -> Float {
+        let eight = x.lowHalf + x.highHalf
+        let four = eight.lowHalf + eight.highHalf
+        let two = four.lowHalf + four.highHalf
+        return two[0] + two[1]
+    }
+
+    /// The largest of the sixteen.
+    @inline(__always)
+    static func maximum(of x: Lanes) -> Float {
+        let eight = x.lowHalf.replacing(with: x.highHalf, where: x.lowHalf .< x.highHalf)
+        let four = eight.lowHalf.replacing(with: eight.highHalf, where: eight.lowHalf .< eight.highHalf)
+        return Swift.max(Swift.max(four[0], four[1]), Swift.max(four[2], four[3]))
+    }
+
     @inline(__always)
     static func maximum(_ a: Lanes, _ b: Lanes) -> Lanes { a.replacing(with: b, where: a .< b) }
 
@@ -44,15 +71,15 @@ enum VectorMath {
     static func exp(_ x: Lanes) -> Lanes {
         let x = minimum(maximum(x, Lanes(repeating: -87.3)), Lanes(repeating: 88))
         // x = n ln 2 + r with whole n. Adding 1.5 * 2²³ rounds to a whole number and leaves it in the low bits.
-        let shifted = x * 1.442695041 + 12_582_912
+        let shifted = multiplyAdd(x, Lanes(repeating: 1.442695041), Lanes(repeating: 12_582_912))
         let n = shifted - 12_582_912
-        let r = x - n * 0.693145751953125 - n * 1.428606765330187e-06
-        // One line per coefficient: the type checker is slow on long sums.
-        var p = r * 0.0013950602151453495 + 0.008368953131139278
-        p = p * r + 0.04166620597243309
-        p = p * r + 0.166665181517601
-        p = p * r + 0.5
-        p = p * (r * r) + r + 1
+        let high = multiplyAdd(n, Lanes(repeating: -0.693145751953125), x)
+        let r = multiplyAdd(n, Lanes(repeating: -1.428606765330187e-06), high)
+        var p = multiplyAdd(r, Lanes(repeating: 0.0013950602151453495), Lanes(repeating: 0.008368953131139278))
+        p = multiplyAdd(p, r, Lanes(repeating: 0.04166620597243309))
+        p = multiplyAdd(p, r, Lanes(repeating: 0.166665181517601))
+        p = multiplyAdd(p, r, Lanes(repeating: 0.5))
+        p = multiplyAdd(p, r * r, r) + 1
         // Multiply by 2ⁿ in the exponent's bits.
         let bits = unsafeBitCast(p, to: SIMD16<Int32>.self) &+ (unsafeBitCast(shifted, to: SIMD16<Int32>.self) &<< 23)
         return unsafeBitCast(bits, to: Lanes.self)
@@ -78,20 +105,20 @@ enum VectorMath {
     static func erf(_ x: Lanes) -> Lanes {
         let s = x * x
         var small = s * 7.88912147982046e-05 - 0.0008020842215046287
-        small = small * s + 0.005189535208046436
-        small = small * s - 0.026854444295167923
-        small = small * s + 0.11283600330352783
-        small = small * s - 0.3761262595653534
+        small = multiplyAdd(small, s, Lanes(repeating: 0.005189535208046436))
+        small = multiplyAdd(small, s, Lanes(repeating: -0.026854444295167923))
+        small = multiplyAdd(small, s, Lanes(repeating: 0.11283600330352783))
+        small = multiplyAdd(small, s, Lanes(repeating: -0.3761262595653534))
         small = (small * s + 1.1283791065216064) * x
         // From 1 on 1 - erf(t) = exp(-R(t)).
         let t = minimum(x.replacing(with: -x, where: x .< 0), Lanes(repeating: 4))
         var r = t * 2.1686772015527822e-05 - 0.00044133540359325707
-        r = r * t + 0.0042045568116009235
-        r = r * t - 0.0252082422375679
-        r = r * t + 0.1084185540676117
-        r = r * t + 0.6332198977470398
-        r = r * t + 1.1295783519744873
-        r = r * t - 0.0001880370982689783
+        r = multiplyAdd(r, t, Lanes(repeating: 0.0042045568116009235))
+        r = multiplyAdd(r, t, Lanes(repeating: -0.0252082422375679))
+        r = multiplyAdd(r, t, Lanes(repeating: 0.1084185540676117))
+        r = multiplyAdd(r, t, Lanes(repeating: 0.6332198977470398))
+        r = multiplyAdd(r, t, Lanes(repeating: 1.1295783519744873))
+        r = multiplyAdd(r, t, Lanes(repeating: -0.0001880370982689783))
         let tail = 1 - exp(-r)
         return small.replacing(with: tail.replacing(with: -tail, where: x .< 0), where: s .> 1)
     }
