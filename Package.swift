@@ -4,8 +4,16 @@ import PackageDescription
 // The rooms of the house and the arrows between them; `Tests/HouseTests` holds the imports of the sources against the same table.
 
 /// Numerical kernels: their public edge checks shapes itself, the loops inside run unchecked; optimised in debug builds too, since the tests of
-/// whole networks would take minutes otherwise.
-let unchecked: [SwiftSetting] = [.unsafeFlags(["-Ounchecked"])]
+/// whole networks would take minutes otherwise. They are compiled for the processor at hand (W2W_PORTABLE=1 in the environment: for any).
+/// `-fno-math-errno` lets a square root be one instruction.
+let isPortable = Context.environment["W2W_PORTABLE"] != nil
+#if arch(x86_64)
+    let native = isPortable ? [] : ["-Xcc", "-march=native"]
+#else
+    let native = isPortable ? [] : ["-Xcc", "-mcpu=native"]
+#endif
+let unchecked: [SwiftSetting] =
+    [.unsafeFlags(["-Ounchecked", "-Xcc", "-fno-math-errno"] + native)] + (isPortable ? [] : [.define("FUSED_MULTIPLY_ADD")])
 
 /// Rooms that walk over many numbers or bytes: optimised, with all checks, in debug builds too.
 let optimised: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]

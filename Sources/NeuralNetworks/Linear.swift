@@ -54,13 +54,20 @@ public final class Linear: Module {
             return activate(self(x, adding: residual, lowRank: lowRank, tape: tape), activation, tape: tape)
         }
         let y = kernel.forward(
-            x, weight: weight.value, version: weight.version, bias: bias?.value, adding: residual, activation: activation)
+            x, weight: weight.value, version: weight.version, bias: bias?.value, adding: residual, activation: activation,
+            weightChanges: tape != nil && weight.isTrainable)
         let hidden = lowRank.map { Kernels.addLowRank(x, a: $0.a, b: $0.b, scale: $0.scale, into: y) }
         guard let tape else { return y }
         let inputs = [x, residual, lowRank?.a, lowRank?.b].compactMap { $0 }
         if inputs.contains(where: tape.tracks) || parameters.contains(where: \.parameter.isTrainable) {
             tape.record(y) { [self, unowned tape] gradient in
-                if weight.isTrainable { weight.accumulateGradient(kernel.weightGradient(gradient, x: x)) }
+                if weight.isTrainable {
+                    if let total = weight.gradient {
+                        kernel.addWeightGradient(gradient, x: x, to: total)
+                    } else {
+                        weight.accumulateGradient(kernel.weightGradient(gradient, x: x))
+                    }
+                }
                 if let bias, bias.isTrainable { bias.accumulateGradient(Kernels.sumRows(gradient)) }
                 if let residual { tape.accumulate(gradient, for: residual) }
                 if tape.tracks(x) {

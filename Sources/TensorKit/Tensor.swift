@@ -6,7 +6,7 @@ public final class Tensor {
     /// Number of elements.
     public let count: Int
     public let storage: TensorStorage
-    private let offset: Int
+    let offset: Int
 
     /// A tensor whose elements are not yet set.
     public init(uninitialized shape: [Int]) {

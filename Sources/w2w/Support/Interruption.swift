@@ -15,14 +15,14 @@ final class Interruption: Sendable {
     private let state = Mutex(State())
 
     /// Starts to listen, once. Without it Ctrl-C has its usual effect.
-    /// - Parameter handler: Called on a queue of its own at the first signal; at once if one has come already.
+    /// - Parameter handler: Called on a background thread at the first signal; at once if one has come already.
     func listen(_ handler: @escaping @Sendable () -> Void = {}) {
         let late = state.withLock { state in
             state.handlers.append(handler)
             if state.sources.isEmpty {
                 state.sources = [SIGINT, SIGTERM].map { number in
                     signal(number, SIG_IGN)
-                    let source = DispatchSource.makeSignalSource(signal: number, queue: DispatchQueue(label: "w2w.signals"))
+                    let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
                     source.setEventHandler { [self] in received() }
                     source.activate()
                     return source
