@@ -1,0 +1,208 @@
+import Checkpoints
+import Foundation
+
+/// Byte-level byte-pair encoding of prompts (transformers `CLIPTokenizer`): canonical composition, white space as single spaces, lower case,
+/// words split by CLIP's pattern, then merges.
+///
+/// Reads `vocab.json` and `merges.txt`. Limit: the tokens that are found whole in a text are the four special ones.
+public struct CLIPTokenizer: Sendable {
+    /// Token ids of a prompt as the text model takes them.
+    public struct Encoding: Sendable, Hashable {
+        /// `modelMaxLength` ids: start, the prompt's tokens, end, padding.
+        public let ids: [Int]
+        /// How many of the prompt's tokens did not fit.
+        public let truncatedCount: Int
+    }
+
+    /// Length of every encoded prompt, 77 for CLIP.
+    public let modelMaxLength: Int
+    public let bosTokenID: Int
+    public let eosTokenID: Int
+    public let padTokenID: Int
+    /// One more than the largest id.
+    public let vocabularySize: Int
+
+    /// A merge of two neighbouring tokens.
+    private struct Merge {
+        let rank: Int
+        let id: Int
+    }
+
+    private let merges: [Pair: Merge]
+    /// Ids of the 256 byte symbols, inside a word and at its end.
+    private let byteIDs: [Int]
+    private let finalByteIDs: [Int]
+    /// Special tokens as scalars, longest first.
+    private let specials: [(text: [Unicode.Scalar], id: Int)]
+
+    private struct Pair: Hashable {
+        let left: Int
+        let right: Int
+    }
+
+    /// Reads the tokenizer of a model folder.
+    /// - Parameter folder: holds `vocab.json`, `merges.txt` and, optionally, `tokenizer_config.json` and `special_tokens_map.json`.
+    /// - Throws: `CheckpointError` when a file is missing or its tokens do not fit together.
+    public init(folder: URL) throws {
+        let vocabularyFile = folder.appendingPathComponent("vocab.json")
+        let vocabulary = try Self.readVocabulary(vocabularyFile)
+        let settings = try SpecialTokens(folder: folder)
+        modelMaxLength = settings.modelMaxLength
+        vocabularySize = (vocabulary.values.max() ?? -1) + 1
+
+        func id(_ token: String) throws -> Int {
+            guard let id = vocabulary[token] else {
+                throw CheckpointError(
+                    file: vocabularyFile.path, problem: .missingKey(key: token, expected: "the id of this token"))
+            }
+            return id
+        }
+        bosTokenID = try id(settings.bos)
+        eosTokenID = try id(settings.eos)
+        padTokenID = try id(settings.pad)
+        let unknown = try id(settings.unknown)
+        specials = try Set([settings.bos, settings.eos, settings.pad, settings.unknown])
+            .map { (Array($0.unicodeScalars), try id($0)) }
+            .sorted { $0.text.count > $1.text.count }
+        let symbols = Self.byteSymbols
+        byteIDs = symbols.map { vocabulary[$0] ?? unknown }
+        finalByteIDs = symbols.map { vocabulary[$0 + "</w>"] ?? unknown }
+        merges = try Self.readMerges(folder.appendingPathComponent("merges.txt"), vocabulary: vocabulary)
+    }
+
+    /// Encodes a prompt to exactly `modelMaxLength` ids; what does not fit is cut off before the end token
+    /// (`padding="max_length", truncation=True`).
+    public func encode(_ prompt: String) -> Encoding {
+        let tokens = tokenize(prompt)
+        let room = modelMaxLength - 2
+        var ids = [bosTokenID] + tokens.prefix(room) + [eosTokenID]
+        ids += [Int](repeating: padTokenID, count: modelMaxLength - ids.count)
+        return Encoding(ids: ids, truncatedCount: max(0, tokens.count - room))
+    }
+
+    /// Ids of a text's tokens without start, end and padding.
+    public func tokenize(_ text: String) -> [Int] {
+        var ids = [Int]()
+        var rest = ArraySlice(Array(text.unicodeScalars))
+        var plain = String.UnicodeScalarView()
+        while let scalar = rest.first {
+            if let special = specials.first(where: { rest.starts(with: $0.text) }) {
+                appendPlain(String(plain), to: &ids)
+                plain = String.UnicodeScalarView()
+                ids.append(special.id)
+                rest = rest.dropFirst(special.text.count)
+            } else {
+                plain.append(scalar)
+                rest = rest.dropFirst()
+            }
+        }
+        appendPlain(String(plain), to: &ids)
+        return ids
+    }
+
+    private func appendPlain(_ text: String, to ids: inout [Int]) {
+        guard !text.isEmpty else { return }
+        for word in CLIPWordSplitter.words(of: text) {
+            merge(Array(word.utf8), into: &ids)
+        }
+    }
+
+    /// Applies the merges of lowest rank first, the leftmost of equals first.
+    private func merge(_ bytes: [UInt8], into ids: inout [Int]) {
+        guard let last = bytes.last else { return }
+        var word = bytes.dropLast().map { byteIDs[Int($0)] }
+        word.append(finalByteIDs[Int(last)])
+        while word.count > 1 {
+            var best: (index: Int, merge: Merge)?
+            for index in 0..<(word.count - 1) {
+                guard let merge = merges[Pair(left: word[index], right: word[index + 1])] else { continue }
+                if let known = best, known.merge.rank <= merge.rank { continue }
+                best = (index, merge)
+            }
+            guard let best else { break }
+            word.replaceSubrange(best.index...(best.index + 1), with: CollectionOfOne(best.merge.id))
+        }
+        ids += word
+    }
+
+    /// A printable character for each byte, as GPT-2 chose them: printable Latin-1 stands for itself, the others follow from U+0100 on.
+    static let byteSymbols: [String] = {
+        var next: UInt32 = 0x100
+        return (UInt32(0)..<256).map { byte in
+            let printable = (33...126).contains(byte) || (161...172).contains(byte) || (174...255).contains(byte)
+            let code = printable ? byte : next
+            if !printable { next += 1 }
+            return String(Character(Unicode.Scalar(code) ?? " "))
+        }
+    }()
+
+    private static func readVocabulary(_ url: URL) throws -> [String: Int] {
+        let file = try JSONConfiguration(contentsOf: url)
+        var vocabulary = [String: Int](minimumCapacity: file.members.count)
+        for member in file.members {
+            guard let id = Int(json: member.value), (0..<(1 << 24)).contains(id) else {
+                throw file.wrong(member.key, expected: "a token id")
+            }
+            vocabulary[member.key] = id
+        }
+        return vocabulary
+    }
+
+    private static func readMerges(_ url: URL, vocabulary: [String: Int]) throws -> [Pair: Merge] {
+        let text: String
+        do {
+            text = try String(contentsOf: url, encoding: .utf8)
+        } catch {
+            throw CheckpointError(file: url.path, problem: .unreadable(reason: "not there, or not UTF-8 text"))
+        }
+        var merges = [Pair: Merge]()
+        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let line = line.hasSuffix("\r") ? line.dropLast() : line
+            if line.isEmpty || (number == 0 && line.hasPrefix("#version")) { continue }
+            let parts = line.split(separator: " ", omittingEmptySubsequences: false)
+            guard parts.count == 2, let left = vocabulary[String(parts[0])], let right = vocabulary[String(parts[1])],
+                let id = vocabulary[String(parts[0] + parts[1])]
+            else {
+                throw CheckpointError(
+                    file: url.path,
+                    problem: .malformed(reason: "line \(number + 1), \"\(line)\", is no merge of tokens of vocab.json"))
+            }
+            let pair = Pair(left: left, right: right)
+            if merges[pair] == nil { merges[pair] = Merge(rank: number, id: id) }
+        }
+        return merges
+    }
+}
+
+/// The special tokens and the length that the configuration files of a tokenizer name.
+private struct SpecialTokens {
+    var bos = "<|startoftext|>"
+    var eos = "<|endoftext|>"
+    var pad: String
+    var unknown: String
+    var modelMaxLength = 77
+
+    init(folder: URL) throws {
+        var pad: String?
+        var unknown: String?
+        for name in ["special_tokens_map.json", "tokenizer_config.json"] {
+            let url = folder.appendingPathComponent(name)
+            guard FileManager.default.fileExists(atPath: url.path) else { continue }
+            let file = try JSONConfiguration(contentsOf: url)
+            bos = try Self.token(file, "bos_token") ?? bos
+            eos = try Self.token(file, "eos_token") ?? eos
+            pad = try Self.token(file, "pad_token") ?? pad
+            unknown = try Self.token(file, "unk_token") ?? unknown
+            if file["model_max_length"] != nil { modelMaxLength = try file.count("model_max_length", limit: 1 << 16) }
+            guard modelMaxLength >= 2 else { throw file.wrong("model_max_length", expected: "at least 2") }
+        }
+        self.pad = pad ?? eos
+        self.unknown = unknown ?? eos
+    }
+
+    /// A token is written as text or as an object with its `content`.
+    private static func token(_ file: JSONConfiguration, _ key: String) throws -> String? {
+        if case .object = file[key] { return try file.object(key).require("content") }
+        return try file.optional(key)
+    }
+}

@@ -1,0 +1,120 @@
+import Checkpoints
+import Foundation
+
+/// What the model's output means.
+public enum PredictionType: String, Sendable, CaseIterable {
+    /// The noise in the sample.
+    case epsilon
+    /// The clean sample.
+    case sample
+    /// v = sqrt(alpha) noise - sqrt(1 - alpha) sample (Salimans and Ho, 2202.00512).
+    case vPrediction = "v_prediction"
+}
+
+/// How the time steps of a run are spread over those of the training (table 2 of 2305.08891).
+public enum TimestepSpacing: String, Sendable, CaseIterable {
+    case linspace
+    case leading
+    case trailing
+}
+
+/// The variances that a model was trained with: the part that all schedulers of diffusers share.
+public struct NoiseSchedule: Sendable {
+    /// The cumulated products of 1 - beta, one for each training time step.
+    public let alphasCumprod: [Float]
+    public let predictionType: PredictionType
+    /// `beta_schedule` is "squaredcos_cap_v2", for which time steps are not rounded.
+    let isCosine: Bool
+
+    /// Number of time steps of the training.
+    public var trainTimesteps: Int { alphasCumprod.count }
+
+    /// Reads `num_train_timesteps`, `beta_start`, `beta_end`, `beta_schedule`, `trained_betas`, `rescale_betas_zero_snr` and
+    /// `prediction_type` of a `scheduler_config.json`, with diffusers' defaults.
+    /// - Throws: `CheckpointError` that names the key at fault.
+    public init(_ file: JSONConfiguration) throws {
+        let count = try file.count("num_train_timesteps", default: 1000, limit: 100_000)
+        let start: Double = try file.value("beta_start", default: 0.0001)
+        let end: Double = try file.value("beta_end", default: 0.02)
+        let kind = try file.value("beta_schedule", default: "linear")
+        var betas: [Float]
+        if let trained: [Float] = try file.optional("trained_betas") {
+            betas = trained
+        } else {
+            switch kind {
+            case "linear": betas = Self.linspace(Float(start), Float(end), count)
+            case "scaled_linear":
+                betas = Self.linspace(Float(start.squareRoot()), Float(end.squareRoot()), count).map { $0 * $0 }
+            case "squaredcos_cap_v2": betas = Self.cosine(count)
+            default: throw file.wrong("beta_schedule", expected: "linear, scaled_linear or squaredcos_cap_v2")
+            }
+        }
+        guard betas.count > 1, betas.allSatisfy({ $0 >= 0 && $0 <= 1 }) else {
+            throw file.wrong("trained_betas", expected: "at least two variances between 0 and 1 (or set beta_start and beta_end)")
+        }
+        if try file.value("rescale_betas_zero_snr", default: false) { betas = Self.rescaledToZeroTerminalSNR(betas) }
+        alphasCumprod = Self.cumulativeProduct(betas.map { 1 - $0 })
+        predictionType = try file.choice("prediction_type", default: .epsilon)
+        isCosine = kind == "squaredcos_cap_v2"
+    }
+
+    /// `torch.linspace` in float32: from both ends to the middle.
+    private static func linspace(_ start: Float, _ end: Float, _ count: Int) -> [Float] {
+        guard count > 1 else { return [start] }
+        let step = (end - start) / Float(count - 1)
+        return (0..<count).map { $0 < count / 2 ? start + step * Float($0) : end - step * Float(count - 1 - $0) }
+    }
+
+    /// The schedule of 2102.09672: alpha_bar(t) = cos²((t + 0.008) / 1.008 · π / 2), betas at most 0.999.
+    private static func cosine(_ count: Int) -> [Float] {
+        func alphaBar(_ t: Double) -> Double {
+            let value = cos((t + 0.008) / 1.008 * .pi / 2)
+            return value * value
+        }
+        return (0..<count).map { index in
+            let (t1, t2) = (Double(index) / Double(count), Double(index + 1) / Double(count))
+            return Float(min(1 - alphaBar(t2) / alphaBar(t1), 0.999))
+        }
+    }
+
+    /// `torch.cumprod` of float32 on a CPU, which accumulates in float64.
+    private static func cumulativeProduct(_ values: [Float]) -> [Float] {
+        var product = 1.0
+        return values.map { value in
+            product *= Double(value)
+            return Float(product)
+        }
+    }
+
+    /// Algorithm 1 of 2305.08891: shifts and scales so that the last time step is pure noise.
+    private static func rescaledToZeroTerminalSNR(_ betas: [Float]) -> [Float] {
+        let roots = cumulativeProduct(betas.map { 1 - $0 }).map { $0.squareRoot() }
+        guard let first = roots.first, let last = roots.last, first > last else { return betas }
+        let alphaBars = roots.map { root in
+            let rescaled = (root - last) * (first / (first - last))
+            return rescaled * rescaled
+        }
+        let alphas = [alphaBars[0]] + zip(alphaBars.dropFirst(), alphaBars).map { $0 / $1 }
+        return alphas.map { 1 - $0 }
+    }
+}
+
+extension JSONConfiguration {
+    /// One of the words of an enumeration.
+    /// - Throws: `CheckpointError` that lists the words there are.
+    func choice<Choice: RawRepresentable & CaseIterable>(
+        _ key: String, default fallback: Choice
+    ) throws -> Choice where Choice.RawValue == String {
+        guard let word: String = try optional(key) else { return fallback }
+        guard let choice = Choice(rawValue: word) else {
+            throw wrong(key, expected: Choice.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        return choice
+    }
+
+    /// Refuses a setting that would change the result and is not supported.
+    /// - Throws: `CheckpointError` when the key is true.
+    func refuse(_ keys: String..., because reason: String) throws {
+        for key in keys where try value(key, default: false) { throw wrong(key, expected: "false, because \(reason)") }
+    }
+}

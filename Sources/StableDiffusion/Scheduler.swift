@@ -1,0 +1,90 @@
+import Checkpoints
+import TensorKit
+
+/// The sampler of a run: where it stands, and how it steps from one noise level to the next. A value: two runs never disturb each other, and a
+/// copy is a place to return to.
+public protocol Scheduler {
+    /// Training time steps at which the model is asked, in order, one per step.
+    var timesteps: [Int] { get }
+    /// The step that comes next, 0 at the start, `timesteps.count` at the end.
+    var stepIndex: Int { get }
+    /// Standard deviation of the first noise.
+    var initNoiseSigma: Float { get }
+
+    /// What the model is to be shown for the next step, from where the run stands: [N, H, W, C] -> [N, H, W, C].
+    func scaleModelInput(_ sample: Tensor) -> Tensor
+
+    /// Does the next step.
+    /// - Parameters:
+    ///   - modelOutput: what the model answered, with guidance applied, [N, H, W, C].
+    ///   - sample: where the run stands, same shape.
+    ///   - noise: called, at most once, by schedulers that add fresh noise: standard normal, of the sample's shape.
+    /// - Returns: the sample at the next noise level, and the estimate of the clean one.
+    /// - Precondition: `stepIndex < timesteps.count`.
+    mutating func step(modelOutput: Tensor, sample: Tensor, noise: () -> Tensor) -> SchedulerOutput
+}
+
+/// The result of a step.
+public struct SchedulerOutput {
+    /// The sample at the next, lower noise level.
+    public let prevSample: Tensor
+    /// The clean sample as this step estimates it.
+    public let predOriginalSample: Tensor
+}
+
+extension Scheduler {
+    public var initNoiseSigma: Float { 1 }
+    /// All steps are done.
+    public var isFinished: Bool { stepIndex >= timesteps.count }
+    public func scaleModelInput(_ sample: Tensor) -> Tensor { sample }
+}
+
+/// The samplers by the names of the command line.
+public enum SchedulerKind: String, Sendable, CaseIterable {
+    /// `DDIMScheduler.from_config(folder, clip_sample=False, set_alpha_to_one=False)`
+    case ddim
+    /// `DPMSolverMultistepScheduler.from_config(folder, use_karras_sigmas=True)`
+    case dpmpp2M = "dpmpp-2m"
+
+    /// A sampler at the start of a run.
+    /// - Parameters:
+    ///   - configuration: the model folder's `scheduler_config.json`, whichever class wrote it.
+    ///   - steps: number of steps.
+    /// - Returns: a sampler whose `stepIndex` is 0.
+    /// - Throws: `CheckpointError` for a configuration that cannot be honoured, `StableDiffusionError` for an impossible number of steps.
+    public func makeScheduler(configuration: JSONConfiguration, steps: Int) throws -> any Scheduler {
+        switch self {
+        case .ddim: try DDIMScheduler(configuration: configuration, inferenceSteps: steps)
+        case .dpmpp2M: try DPMSolverMultistepScheduler(configuration: configuration, inferenceSteps: steps, useKarrasSigmas: true)
+        }
+    }
+}
+
+/// a x
+func linear(_ a: Double, _ x: Tensor) -> Tensor {
+    let result = Tensor(uninitialized: x.shape)
+    let (target, source, factor) = (result.pointer, x.pointer, Float(a))
+    for i in 0..<result.count { target[i] = factor * source[i] }
+    return result
+}
+
+/// a x + b y
+func linear(_ a: Double, _ x: Tensor, _ b: Double, _ y: Tensor) -> Tensor {
+    precondition(x.shape == y.shape, "a sum of \(x.shape) and \(y.shape)")
+    let result = Tensor(uninitialized: x.shape)
+    let (target, p, q, f, g) = (result.pointer, x.pointer, y.pointer, Float(a), Float(b))
+    for i in 0..<result.count { target[i] = f * p[i] + g * q[i] }
+    return result
+}
+
+/// `numpy.linspace` in float64.
+func linspace(_ start: Double, _ end: Double, _ count: Int) -> [Double] {
+    guard count > 1 else { return count == 1 ? [start] : [] }
+    let step = (end - start) / Double(count - 1)
+    return (0..<count).map { $0 == count - 1 ? end : start + Double($0) * step }
+}
+
+/// `numpy.arange` downwards: start, start - step, ... above 0.
+func descend(from start: Double, step: Double) -> [Double] {
+    (0..<max(0, Int((start / step).rounded(.up)))).map { start - Double($0) * step }
+}

@@ -1,0 +1,34 @@
+import Foundation
+
+/// What can go wrong between a request and a picture, apart from damaged files (`CheckpointError`, `StateDictionaryMismatch`).
+public enum StableDiffusionError: Error, Equatable {
+    /// A number of steps outside 1...limit.
+    case steps(Int, limit: Int)
+    /// A width or height that is no multiple of what the model's latents need, or too large.
+    case size(width: Int, height: Int, multiple: Int)
+    /// A model folder lacks a file.
+    case missingFile(path: String, role: String)
+    /// A model folder of another kind.
+    case unsupportedClass(file: String, found: String, expected: String)
+    /// Two parts of a model folder that do not belong together.
+    case incompatible(file: String, reason: String)
+}
+
+extension StableDiffusionError: CustomStringConvertible, LocalizedError {
+    public var description: String {
+        switch self {
+        case .steps(let steps, let limit):
+            "\(steps) steps cannot be done; choose a number between 1 and \(limit)"
+        case .size(let width, let height, let multiple):
+            "a picture of \(width) x \(height) pixels cannot be drawn; choose multiples of \(multiple) between \(multiple) and 4096"
+        case .missingFile(let path, let role):
+            "\(path): \(role) is missing; a model is a complete folder in diffusers layout"
+        case .unsupportedClass(let file, let found, let expected):
+            "\(file): \(found) is not supported; choose a model of class \(expected) (Stable Diffusion 1.x or 2.x)"
+        case .incompatible(let file, let reason):
+            "\(file): \(reason); check that the parts of the model folder belong together"
+        }
+    }
+
+    public var errorDescription: String? { description }
+}
