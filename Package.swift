@@ -75,6 +75,9 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
 
+        // Comparison of arrays for the tests; no product needs it.
+        .target(name: "NumericalTesting", dependencies: ["TensorKit"], path: "Tests/NumericalTesting"),
+
         .testTarget(name: "HouseTests"),
         .testTarget(name: "TensorKitTests", dependencies: ["TensorKit"], resources: [.copy("Fixtures")]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TensorKit"], resources: [.copy("Fixtures")]),
@@ -82,7 +85,8 @@ let package = Package(
             name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "TensorKit", "Checkpoints"],
             resources: [.copy("Fixtures")]),
         .testTarget(
-            name: "StableDiffusionTests", dependencies: ["StableDiffusion", "NeuralNetworks", "Checkpoints", "TensorKit"],
+            name: "StableDiffusionTests",
+            dependencies: ["StableDiffusion", "NeuralNetworks", "Checkpoints", "TensorKit", "ImageCore", "NumericalTesting"],
             resources: [.copy("Fixtures")]),
         .testTarget(
             name: "WeightSpaceTests",

@@ -1,0 +1,176 @@
+import Checkpoints
+import Foundation
+import ImageCore
+import TensorKit
+
+/// What to draw: one prompt, any number of pictures, each with a seed and an identity of its own.
+public struct DenoisingRequest {
+    public var prompt: String
+    public var negativePrompt: String
+    /// One seed for each picture, as in diffusers' list of generators: `torch.Generator().manual_seed(seed)`.
+    public var seeds: [UInt64]
+    /// One adapter for each picture; empty when nobody has one.
+    public var adapters: [LoRAAdapter?]
+    public var steps: Int
+    /// Classifier-free guidance scale; up to 1 there is none, and one evaluation a step instead of two.
+    public var guidance: Float
+    public var scheduler: SchedulerKind
+    /// In pixels, multiples of the model's downscale (8).
+    public var width, height: Int
+
+    public init(
+        prompt: String, negativePrompt: String = "", seeds: [UInt64], adapters: [LoRAAdapter?] = [], steps: Int, guidance: Float,
+        scheduler: SchedulerKind, width: Int, height: Int
+    ) {
+        self.prompt = prompt
+        self.negativePrompt = negativePrompt
+        self.seeds = seeds
+        self.adapters = adapters
+        self.steps = steps
+        self.guidance = guidance
+        self.scheduler = scheduler
+        self.width = width
+        self.height = height
+    }
+}
+
+/// From a prompt to pictures (diffusers `StableDiffusionPipeline` without safety checker).
+///
+/// Not Sendable: one queue owns it, as all models.
+public final class StableDiffusionPipeline {
+    public let tokenizer: CLIPTokenizer
+    public let textModel: CLIPTextModel
+    public let unet: UNet2DConditionModel
+    public let vae: AutoencoderKL
+    /// `scheduler_config.json` of the model.
+    public let schedulerConfiguration: JSONConfiguration
+    private var prompts = PromptCache()
+
+    /// Loads all parts of a model.
+    /// - Throws: what `ModelFolder` says of its files.
+    public init(_ folder: ModelFolder) throws {
+        tokenizer = folder.tokenizer
+        schedulerConfiguration = folder.schedulerConfiguration
+        textModel = try folder.loadTextModel()
+        unet = try folder.loadUNet()
+        vae = try folder.loadVAE()
+    }
+
+    /// Text states of a prompt, [1, 77, hiddenSize], and its keys and values in the U-Net. Kept for the last few prompts.
+    public func encode(_ prompt: String) -> PromptConditioning {
+        if let known = prompts[prompt] { return known }
+        let conditioning = unet.prepare(textModel([tokenizer.encode(prompt).ids]))
+        prompts[prompt] = conditioning
+        return conditioning
+    }
+
+    /// The first noise of pictures: `torch.randn((1, C, H, W), generator=...)` for each seed.
+    /// - Parameters:
+    ///   - generators: one for each picture; they advance.
+    ///   - width: in pixels.
+    ///   - height: in pixels.
+    /// - Returns: [N, height / downscale, width / downscale, latentChannels], channels last.
+    /// - Throws: `StableDiffusionError.size`.
+    public func initialNoise(_ generators: [TorchRandomSource], width: Int, height: Int) throws -> Tensor {
+        let multiple = vae.configuration.downscale
+        guard width % multiple == 0, height % multiple == 0, (multiple...4096).contains(width), (multiple...4096).contains(height)
+        else { throw StableDiffusionError.size(width: width, height: height, multiple: multiple) }
+        return channelsLastNoise(
+            generators, shape: [generators.count, height / multiple, width / multiple, vae.configuration.latentChannels])
+    }
+
+    /// A run at its first noise.
+    /// - Parameter request: what to draw.
+    /// - Returns: a run whose steps are still to be done.
+    /// - Throws: `StableDiffusionError` for impossible sizes or steps, `StateDictionaryMismatch` for an adapter of another model,
+    ///   `CheckpointError` for a scheduler configuration that cannot be honoured.
+    public func start(_ request: DenoisingRequest) throws -> DenoisingRun {
+        let count = request.seeds.count
+        precondition(count > 0, "a run draws at least one picture")
+        precondition(request.adapters.isEmpty || request.adapters.count == count, "one adapter for each picture, or none at all")
+        for adapter in request.adapters { try adapter.map { try unet.check($0, file: "adapter") } }
+        let scheduler = try request.scheduler.makeScheduler(configuration: schedulerConfiguration, steps: request.steps)
+        let generators = request.seeds.map { TorchRandomSource(seed: $0) }
+        let noise = try initialNoise(generators, width: request.width, height: request.height)
+        let isGuided = request.guidance > 1
+        return DenoisingRun(
+            unet: unet, scheduler: scheduler,
+            latents: scheduler.initNoiseSigma == 1 ? noise : Kernels.scale(noise, by: scheduler.initNoiseSigma),
+            generators: generators.map(\.state), prompt: encode(request.prompt),
+            negativePrompt: isGuided ? encode(request.negativePrompt) : nil, guidance: request.guidance,
+            adapters: request.adapters)
+    }
+
+    /// Pictures of image latents.
+    /// - Parameter imageLatents: [N, H, W, latentChannels], channels last.
+    /// - Returns: N pictures of downscale * W by downscale * H pixels.
+    public func decode(_ imageLatents: Tensor) -> [RGBImage] {
+        rgbImages(vae.decode(imageLatents))
+    }
+
+    /// The whole way, for those who need nothing in between.
+    /// - Parameter request: what to draw.
+    /// - Returns: one picture for each seed.
+    /// - Throws: as `start`.
+    public func callAsFunction(_ request: DenoisingRequest) throws -> [RGBImage] {
+        var run = try start(request)
+        while !run.isFinished { run.step() }
+        return decode(run.latents)
+    }
+}
+
+/// Standard normal noise of each generator, drawn in torch's order [C, H, W], laid out channels last.
+func channelsLastNoise(_ generators: [TorchRandomSource], shape: [Int]) -> Tensor {
+    let result = Tensor(uninitialized: shape)
+    let (positions, channels) = (shape[1] * shape[2], shape[3])
+    for (n, generator) in generators.enumerated() {
+        let values = generator.normal(positions * channels)
+        let target = result.pointer + n * positions * channels
+        for c in 0..<channels {
+            for p in 0..<positions { target[p * channels + c] = values[c * positions + p] }
+        }
+    }
+    return result
+}
+
+/// Pictures of values in -1...1, [N, H, W, 3]: rounded to the nearest of 256 levels (`VaeImageProcessor`).
+func rgbImages(_ values: Tensor) -> [RGBImage] {
+    let (height, width) = (values.shape[1], values.shape[2])
+    let count = height * width * 3
+    return (0..<values.shape[0]).map { index in
+        let source = values.pointer + index * count
+        let pixels = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            for i in 0..<count {
+                // A damaged model can give NaN, which a comparison turns into black.
+                let level = (source[i] * 0.5 + 0.5) * 255
+                let clipped = level > 0 ? (level < 255 ? level : 255) : 0
+                // To the nearest, ties to even: adding 2^23 leaves no room for a fraction.
+                buffer[i] = UInt8(truncatingIfNeeded: (clipped + 8_388_608).bitPattern)
+            }
+            initialized = count
+        }
+        return RGBImage(width: width, height: height, pixels: pixels)
+    }
+}
+
+/// The last few prompts, the oldest forgotten first.
+private struct PromptCache {
+    private static let limit = 16
+    private var entries: [(prompt: String, conditioning: PromptConditioning)] = []
+
+    subscript(prompt: String) -> PromptConditioning? {
+        mutating get {
+            // Equal strings may differ in bytes (canonical equivalence) but are encoded alike: the tokenizer composes first.
+            guard let index = entries.firstIndex(where: { $0.prompt == prompt }) else { return nil }
+            let entry = entries.remove(at: index)
+            entries.append(entry)
+            return entry.conditioning
+        }
+        set {
+            entries.removeAll { $0.prompt == prompt }
+            guard let newValue else { return }
+            if entries.count == Self.limit { entries.removeFirst() }
+            entries.append((prompt, newValue))
+        }
+    }
+}

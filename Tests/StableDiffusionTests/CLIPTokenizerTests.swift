@@ -1,0 +1,43 @@
+import Checkpoints
+import Foundation
+import StableDiffusion
+import Testing
+
+@Suite struct CLIPTokenizerTests {
+    /// Prompts with what transformers makes of them (Fixtures/make_tokens.py).
+    private func cases() throws -> [JSONConfiguration] {
+        let text = try String(contentsOf: fixture("tokens.json"), encoding: .utf8)
+        return try JSONConfiguration(text: "{\"cases\":\(text)}", file: "tokens.json").objects("cases")
+    }
+
+    @Test func idsEqualThoseOfTransformers() throws {
+        let tokenizer = try CLIPTokenizer(folder: builtInModel.appendingPathComponent("tokenizer"))
+        let cases = try cases()
+        #expect(cases.count > 40)
+        for item in cases {
+            let prompt: String = try item.require("prompt")
+            let expected: [Int] = try item.require("ids")
+            let encoding = tokenizer.encode(prompt)
+            #expect(encoding.ids == expected, "\(prompt.debugDescription)")
+            let count: Int = try item.require("count")
+            #expect(tokenizer.tokenize(prompt).count == count, "\(prompt.debugDescription)")
+            #expect(encoding.truncatedCount == max(0, count - 75), "\(prompt.debugDescription)")
+        }
+    }
+
+    @Test func brokenFilesAreNamed() throws {
+        try withModelCopy { folder in
+            let tokenizer = folder.appendingPathComponent("tokenizer")
+            let merges = tokenizer.appendingPathComponent("merges.txt")
+            try Data("#version: 0.2\na b\nx y z\n".utf8).write(to: merges)
+            #expect(message { try CLIPTokenizer(folder: tokenizer) }.contains("merges.txt: line 3, \"x y z\", is no merge"))
+            try FileManager.default.removeItem(at: merges)
+            #expect(message { try CLIPTokenizer(folder: tokenizer) }.contains("merges.txt: cannot be read"))
+            let vocabulary = tokenizer.appendingPathComponent("vocab.json")
+            try Data("{\"a\": -1}".utf8).write(to: vocabulary)
+            #expect(message { try CLIPTokenizer(folder: tokenizer) }.contains("\"a\" should be a token id, found -1"))
+            try Data("{\"a\": 1}".utf8).write(to: vocabulary)
+            #expect(message { try CLIPTokenizer(folder: tokenizer) }.contains("\"<|startoftext|>\" is missing"))
+        }
+    }
+}
