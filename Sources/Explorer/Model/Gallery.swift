@@ -85,15 +85,15 @@ struct GalleryLayout: Sendable, Hashable {
     ///   - aspect: height of a cell divided by its width.
     init(area: Rect, captionRows: Int, zoom: Int, aspect: Double) {
         self.area = area
-        let wished = max(4, min(area.rows - captionRows, 5 + zoom * 2 + area.rows / 20))
-        let faceRows = max(1, min(wished, area.rows - captionRows))
+        let wished = max(3, min(area.rows - captionRows, 5 + zoom * 2 + area.rows / 20))
+        // As many rows as the wish allows, then faces as tall as these rows leave.
+        rows = area.rows > captionRows ? max(1, area.rows / (max(1, wished) + captionRows)) : 0
+        let faceRows = max(1, rows > 0 ? area.rows / rows - captionRows : 1)
         let faceColumns = max(1, Int((Double(faceRows) * aspect).rounded()))
         let least = max(faceColumns, 8) + 2
         columns = max(area.columns >= 6 ? 1 : 0, area.columns / least)
-        rows = max(0, area.rows / (faceRows + captionRows))
         cell = Size(columns: columns > 0 ? area.columns / columns : 0, rows: faceRows + captionRows)
         face = Size(columns: max(0, min(faceColumns, cell.columns - 1)), rows: faceRows)
-        if area.rows <= captionRows { rows = 0 }
     }
 
     var count: Int { columns * rows }

@@ -83,7 +83,8 @@ extension ExplorerModel {
         if isSelected { canvas.text("▸", x: inner.x, y: y, .accent, selected: true, bold: true) }
         canvas.text(index.number(of: axis), x: columns.numberX, y: y, .dim, selected: isSelected)
         canvas.field(
-            index.axisNames[axis], x: columns.nameX, y: y, columns: columns.nameColumns, isSelected ? .accent : plain,
+            Self.fitting(index.axisNames[axis], columns.nameColumns), x: columns.nameX, y: y, columns: columns.nameColumns,
+            isSelected ? .accent : plain,
             selected: isSelected, bold: isSelected)
         let cells = Rect(x: columns.sliderX, y: y, columns: columns.sliderColumns, rows: 1)
         Slider.draw(
@@ -101,6 +102,12 @@ extension ExplorerModel {
             Self.strength(description.effect), x: columns.effectX, y: y, isSelected ? .accent : .dim, selected: isSelected)
         canvas.hit(row, .axis(axis))
         canvas.hit(cells, .slider(axis: axis, cells: cells))
+    }
+
+    /// Both attributes of a name, or the stronger one alone where there is no room for both.
+    private static func fitting(_ name: String, _ columns: Int) -> String {
+        guard TextWidth.columns(of: name) > columns, let comma = name.firstIndex(of: ",") else { return name }
+        return String(name[..<comma])
     }
 
     /// How strongly an axis acts, as a bar of eighths.

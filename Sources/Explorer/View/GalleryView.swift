@@ -73,6 +73,7 @@ extension ExplorerModel {
             } else if showsPictures {
                 canvas.placeholder(face)
             }
+            if isSelected { drawSelection(around: face, in: cell, on: &canvas) }
             let caption = Rect(x: cell.x, y: cell.y + layout.face.rows, columns: cell.columns, rows: 1)
             drawCaption(name(of: item), in: caption, isSelected: isSelected, .text, on: &canvas)
             drawMarks(item, in: Rect(x: cell.x, y: caption.y + 1, columns: cell.columns, rows: 1), screen, on: &canvas)
@@ -81,6 +82,14 @@ extension ExplorerModel {
         if rows > layout.rows {
             let panes = GalleryPanes(body: body(size: size), aspect: cellAspect)
             canvas.note("row \(gallery.selected / layout.columns + 1) of \(Format.count(rows))", on: panes.gallery)
+        }
+    }
+
+    /// Bars on both sides of the chosen face.
+    private func drawSelection(around face: Rect, in cell: Rect, on canvas: inout Canvas) {
+        for row in face.y..<face.maxY {
+            if face.x > cell.x { canvas.text("▐", x: face.x - 1, y: row, .accent) }
+            canvas.text("▌", x: face.maxX, y: row, .accent, clip: cell)
         }
     }
 
@@ -164,12 +173,12 @@ extension ExplorerModel {
         canvas.text("nearest", x: rect.x, y: rect.y, .dim, clip: rect)
         // Small faces where there is room, names otherwise.
         let columns = rect.columns / max(1, nearest.rows.count)
-        let faceRows = min(rect.rows - 2, Int(Double(columns - 2) / cellAspect))
+        let faceRows = min(rect.rows - 3, Int(Double(columns - 1) / cellAspect))
         for (place, near) in nearest.rows.enumerated() {
             let name = index.description.identities.names[near.row]
             if faceRows >= 3, showsPictures {
                 let faceColumns = Int((Double(faceRows) * cellAspect).rounded())
-                let cell = Rect(x: rect.x + place * columns, y: rect.y + 1, columns: columns, rows: faceRows + 1)
+                let cell = Rect(x: rect.x + place * columns, y: rect.y + 1, columns: columns, rows: faceRows + 2)
                 let face = Rect(x: cell.x + (columns - faceColumns) / 2, y: cell.y, columns: faceColumns, rows: faceRows)
                 canvas.hit(cell, .nearest(near.row))
                 if let key = thumbnails[.identity(near.row)], pictures.contains(key) {
@@ -177,9 +186,9 @@ extension ExplorerModel {
                 } else {
                     canvas.placeholder(face)
                 }
-                canvas.centred(
-                    "\(name) \(Format.similarity(near.similarity))", in: Rect(x: cell.x, y: face.maxY, columns: columns, rows: 1),
-                    row: 0, .dim)
+                let caption = Rect(x: cell.x, y: face.maxY, columns: columns, rows: 2)
+                canvas.centred(name, in: caption, row: 0)
+                canvas.centred(Format.similarity(near.similarity), in: caption, row: 1, .dim)
             } else if place + 1 < rect.rows {
                 let line = Rect(x: rect.x, y: rect.y + 1 + place, columns: rect.columns, rows: 1)
                 let x = canvas.text(name, x: line.x, y: line.y, clip: rect)

@@ -74,14 +74,18 @@ enum Slider {
             canvas.text("●", x: middle, y: row, role, selected: true)
             return
         }
-        let full = eighths / 8
-        let rest = eighths % 8
-        if position > 0 {
+        guard eighths >= 4 else {
             canvas.text("┃", x: middle, y: row, role, selected: true)
+            return
+        }
+        let full = (eighths - 4) / 8
+        let rest = (eighths - 4) % 8
+        if position > 0 {
+            canvas.text("▐", x: middle, y: row, role, selected: true)
             canvas.text(String(repeating: "█", count: full), x: middle + 1, y: row, role, selected: true)
             if rest > 0 { canvas.text(leftEighths[rest], x: middle + 1 + full, y: row, role, selected: true) }
         } else {
-            canvas.text("┃", x: middle, y: row, role, selected: true)
+            canvas.text("▌", x: middle, y: row, role, selected: true)
             canvas.text(String(repeating: "█", count: full), x: middle - full, y: row, role, selected: true)
             if rest > 0 {
                 // A block from the right is one from the left in reverse.

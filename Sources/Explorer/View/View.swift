@@ -12,9 +12,10 @@ extension ExplorerModel {
         drawTop(on: &canvas)
         let body = body(size: size)
         switch space {
-        case .opening where trail == nil: drawOpening(on: &canvas, in: body)
+        case .opening: drawOpening(on: &canvas, size: size)
         case .failed(let failure): drawFailure(failure, on: &canvas, in: body)
-        default:
+        case .open where trail == nil: drawOpening(on: &canvas, size: size)
+        case .open:
             switch screen {
             case .explore: drawExplore(on: &canvas, size: size)
             case .people: drawPeople(on: &canvas, size: size)
@@ -63,16 +64,16 @@ extension ExplorerModel {
 
     // MARK: Before there is a space
 
-    private func drawOpening(on canvas: inout Canvas, in body: Rect) {
-        let inner = canvas.pane(body, titles: ["Opening the space"], focused: true)
-        let middle = inner.rows / 2
-        guard case .opening(let progress?) = space, progress.total > 0 else {
-            canvas.centred("the models are being loaded …", in: inner, row: middle, .dim)
-            return
-        }
-        let words = "\(progress.activity) · \(progress.done) of \(progress.total)"
-        canvas.centred(words, in: inner, row: middle, .dim)
-        canvas.progress(Double(progress.done) / Double(progress.total), on: body)
+    /// The panes of Explore, still empty, so that nothing jumps when the space is there.
+    private func drawOpening(on canvas: inout Canvas, size: Size) {
+        let layout = exploreLayout(size: size)
+        canvas.pane(layout.list, titles: ["Axes"], focused: true)
+        let inner = canvas.pane(layout.preview, titles: ["Preview"])
+        if layout.trailStyle == .line || layout.trailStyle == .faces { canvas.pane(layout.trail, titles: ["Trail"]) }
+        canvas.centred("opening the space", in: inner, row: max(0, inner.rows / 2), .dim)
+        guard case .opening(let progress?) = space, progress.total > 0 else { return }
+        canvas.progress(Double(progress.done) / Double(progress.total), on: layout.preview)
+        canvas.note("\(progress.activity) \(progress.done)/\(progress.total)", on: layout.preview, .text)
     }
 
     private func drawFailure(_ failure: EngineFailure, on canvas: inout Canvas, in body: Rect) {
