@@ -1,0 +1,67 @@
+import COneDNN
+import COpenBLAS
+import Foundation
+
+/// What the kernels run on, for `w2w probe`, and what the environment should say before they start.
+public struct ComputeEnvironment: Sendable, Equatable {
+    /// Such as "2.6.3"
+    public let oneDNNVersion: String
+    /// The widest instruction set that oneDNN generates code for, such as "avx512_core_amx".
+    public let instructionSet: String
+    /// The kernels that OpenBLAS chose, such as "SkylakeX".
+    public let blasCore: String
+    /// OpenBLAS' version and build options.
+    public let blasConfiguration: String
+    /// Number of threads that kernels are split over.
+    public let threads: Int
+    /// Number of processors that this process may run on.
+    public let processors: Int
+
+    /// What is found in this process.
+    public static var current: ComputeEnvironment {
+        ComputeEnvironment(
+            oneDNNVersion: dnnl_version().map { "\($0.pointee.major).\($0.pointee.minor).\($0.pointee.patch)" } ?? "unknown",
+            instructionSet: instructionSetName(dnnl_get_effective_cpu_isa().rawValue),
+            blasCore: openblas_get_corename().map { String(cString: $0) } ?? "unknown",
+            blasConfiguration: openblas_get_config().map { String(cString: $0) } ?? "unknown",
+            threads: Parallel.threads, processors: ProcessInfo.processInfo.activeProcessorCount)
+    }
+
+    private static let instructionSets: [(value: UInt32, name: String)] = [
+        (dnnl_cpu_isa_avx512_core_amx.rawValue, "avx512_core_amx"), (dnnl_cpu_isa_avx512_core_bf16.rawValue, "avx512_core_bf16"),
+        (dnnl_cpu_isa_avx512_core_vnni.rawValue, "avx512_core_vnni"), (dnnl_cpu_isa_avx512_core.rawValue, "avx512_core"),
+        (dnnl_cpu_isa_avx2_vnni.rawValue, "avx2_vnni"), (dnnl_cpu_isa_avx2.rawValue, "avx2"),
+        (dnnl_cpu_isa_avx.rawValue, "avx"), (dnnl_cpu_isa_sse41.rawValue, "sse41"),
+    ]
+
+    private static func instructionSetName(_ value: UInt32) -> String {
+        instructionSets.first { $0.value == value }?.name ?? (value == 0 ? "generic" : "0x" + String(value, radix: 16))
+    }
+
+    private static var hasAVX512: Bool {
+        let avx512 = dnnl_cpu_isa_avx512_core.rawValue
+        return dnnl_get_effective_cpu_isa().rawValue & avx512 == avx512
+    }
+
+    /// Variables that libgomp and OpenBLAS read before `main`, with the values that suit this program, for a restart of the process with them.
+    /// Empty when the environment already has them all.
+    ///
+    /// - `OMP_WAIT_POLICY=passive`: workers that have nothing to do sleep instead of spinning, which takes the processor from the screen.
+    /// - `OPENBLAS_CORETYPE`: an OpenBLAS that is older than the processor falls back to its slowest kernels unless it is told better.
+    /// - Parameter environment: the variables that are set; those of the user are left alone.
+    /// - Returns: what to add.
+    public static func missingVariables(
+        in environment: [String: String] = ProcessInfo.processInfo.environment
+    ) -> [String: String] {
+        var missing: [String: String] = [:]
+        if environment["OMP_WAIT_POLICY"] == nil && environment["GOMP_SPINCOUNT"] == nil {
+            missing["OMP_WAIT_POLICY"] = "passive"
+        }
+        #if arch(x86_64)
+            let core = openblas_get_corename().map { String(cString: $0) } ?? ""
+            let isWide = ["SkylakeX", "Cooperlake", "Sapphirerapids"].contains(core)
+            if environment["OPENBLAS_CORETYPE"] == nil && hasAVX512 && !isWide { missing["OPENBLAS_CORETYPE"] = "SkylakeX" }
+        #endif
+        return missing
+    }
+}
