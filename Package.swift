@@ -56,7 +56,7 @@ let package = Package(
         // Values that the rooms exchange.
         .target(name: "ImageCore", dependencies: ["CPNG", "CJPEG"], swiftSettings: optimised),
         .target(name: "EngineAPI", dependencies: ["ImageCore"]),
-        .target(name: "ScreenModel"),
+        .target(name: "ScreenModel", swiftSettings: optimised),
 
         // What a person meets.
         .target(
@@ -65,7 +65,8 @@ let package = Package(
         .target(
             name: "Explorer",
             dependencies: ["EngineAPI", "ScreenModel", "ImageCore", .product(name: "TOMLKit", package: "TOMLKit")]),
-        .target(name: "Terminal", dependencies: ["ScreenModel", "ImageCore", "CNcursesw", "CSixel"]),
+        .target(
+            name: "Terminal", dependencies: ["ScreenModel", "ImageCore", "CNcursesw", "CSixel"], swiftSettings: optimised),
         .executableTarget(
             name: "w2w",
             dependencies: [
@@ -100,8 +101,13 @@ let package = Package(
             name: "LibraryTests",
             dependencies: ["Library", "EngineAPI", "ImageCore", .product(name: "GRDB", package: "GRDB.swift")]),
         .testTarget(name: "ExplorerTests", dependencies: ["Explorer", "EngineAPI", "ScreenModel", "ImageCore"]),
-        .testTarget(name: "TerminalTests", dependencies: ["Terminal", "ScreenModel", "ImageCore"]),
-        .testTarget(name: "w2wTests", dependencies: ["w2w", "ImageCore", "ScreenModel", "Terminal"]),
+        .testTarget(
+            name: "TerminalTests", dependencies: ["Terminal", "ScreenModel", "ImageCore", "PseudoTerminal", "TerminalDemo"]),
+        .testTarget(name: "w2wTests", dependencies: ["w2w", "ImageCore", "ScreenModel", "Terminal", "PseudoTerminal"]),
+        // A terminal for tests to play, and a small program on `Terminal` alone for them to play with.
+        .target(name: "PseudoTerminal", path: "Tests/PseudoTerminal", swiftSettings: optimised),
+        .executableTarget(
+            name: "TerminalDemo", dependencies: ["Terminal", "ScreenModel", "ImageCore"], path: "Tests/TerminalDemo"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -65,7 +65,7 @@ enum Palette {
     static func nearest(red: Int, green: Int, blue: Int) -> UInt8 {
         func step(_ value: Int) -> Int { value < 48 ? 0 : value < 115 ? 1 : min(5, (value - 35) / 40) }
         let (r, g, b) = (step(red), step(green), step(blue))
-        let grey = min(23, max(0, ((red * 2126 + green * 7152 + blue * 722) / 10_000 - 3) / 10))
+        let grey = min(23, max(0, ((red + green + blue) / 3 - 3) / 10))
         let level = 8 + grey * 10
         func distance(_ x: Int, _ y: Int, _ z: Int) -> Int {
             (x - red) * (x - red) + (y - green) * (y - green) + (z - blue) * (z - blue)

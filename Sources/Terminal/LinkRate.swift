@@ -6,6 +6,7 @@ struct LinkRate: Sendable {
 
     /// A draft should not take longer than this, in milliseconds.
     private static let draftBudget = 250.0
+    /// Nor a finished picture longer than this.
     private static let finalBudget = 1200.0
     /// Below this size the way there and back is most of the time.
     private static let measurable = 12_000
@@ -34,14 +35,10 @@ struct LinkRate: Sendable {
         bytesPerMillisecond.map { Double(bytes) / $0 } ?? 0
     }
 
-    /// The frugality (see `PictureEffort.economy`) at which a picture of so many pixels arrives in time.
-    func economy(pixels: Int, isDraft: Bool) -> Int {
+    /// The best form in which a picture of so many pixels still arrives in time.
+    func effort(pixels: Int, isDraft: Bool) -> PictureEffort {
         let budget = isDraft ? Self.draftBudget : Self.finalBudget
-        // Measured bytes per pixel of faces with 256, 64 and 16 colours.
-        for (level, bytesPerPixel) in [0.36, 0.18, 0.08].enumerated()
-        where time(for: Int(Double(pixels) * bytesPerPixel)) <= budget {
-            return level
-        }
-        return 2
+        let choices = isDraft ? PictureEffort.allCases.dropFirst() : PictureEffort.allCases[...]
+        return choices.first { time(for: Int(Double(pixels) * $0.bytesPerPixel)) <= budget } ?? .least
     }
 }

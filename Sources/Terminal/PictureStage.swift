@@ -32,10 +32,8 @@ struct PictureStage {
         var repeatAt: Double?
     }
 
-    /// After so long without a change a large picture is encoded again with better colours.
-    static let rest = 200.0
-    /// Pictures up to this many pixels get the better colours at once.
-    static let smallPicture = 40_000
+    /// On a slow link, after so long without a change, a picture is sent again with better colours.
+    static let rest = 300.0
     /// tmux repaints lines after it has passed a picture on; then it must be sent again.
     static let repeatDelay = 150.0
 
@@ -99,14 +97,12 @@ struct PictureStage {
     var reservedCells: [Rect] { slots.values.map(\.wanted.fit.cells) }
 
     /// The picture to send next, of those that are encoded.
-    mutating func nextToSend(now: Double, link: LinkRate, isEncoded: (PictureEncoder.Key) -> Bool) -> Task? {
-        repeatDue(now)
+    func nextToSend(now: Double, link: LinkRate, isEncoded: (PictureEncoder.Key) -> Bool) -> Task? {
         return best(now: now, link: link) { $0.first(where: isEncoded) }
     }
 
     /// The picture to encode next.
-    mutating func nextToEncode(now: Double, link: LinkRate, isEncoded: (PictureEncoder.Key) -> Bool) -> Task? {
-        repeatDue(now)
+    func nextToEncode(now: Double, link: LinkRate, isEncoded: (PictureEncoder.Key) -> Bool) -> Task? {
         return best(now: now, link: link) { keys in
             guard let quickest = keys.last, !keys.contains(where: isEncoded), !failed.contains(quickest) else { return nil }
             return quickest
@@ -117,7 +113,8 @@ struct PictureStage {
     mutating func willSend(_ task: Task, now: Double) {
         lastSent = task.slot
         guard var slot = slots[task.slot] else { return }
-        if repeatsNewPictures, !slot.isOnScreen, slot.repeatAt == nil { slot.repeatAt = now + Self.repeatDelay }
+        if let again = slot.repeatAt, again <= now { slot.repeatAt = nil }
+        if repeatsNewPictures, !slot.isOnScreen { slot.repeatAt = now + Self.repeatDelay }
         slot.isOnScreen = true
         slot.shown = nil
         slots[task.slot] = slot
@@ -144,14 +141,6 @@ struct PictureStage {
         return earliest.isFinite ? earliest : nil
     }
 
-    private mutating func repeatDue(_ now: Double) {
-        for (name, slot) in slots {
-            guard let again = slot.repeatAt, again <= now else { continue }
-            slots[name]?.repeatAt = nil
-            slots[name]?.shown = nil
-        }
-    }
-
     /// Missing pictures before better ones, large ones before small ones; no slot twice in a row while another waits.
     private func best(
         now: Double, link: LinkRate, choose: ([PictureEncoder.Key]) -> PictureEncoder.Key?
@@ -162,7 +151,7 @@ struct PictureStage {
             func task(_ key: PictureEncoder.Key) -> Task {
                 Task(slot: name, key: key, cells: slot.wanted.fit.cells, pixels: slot.wanted.pixels)
             }
-            if let keys = needed(slot, link: link) {
+            if let keys = needed(slot, now: now, link: link) {
                 if let key = choose(keys) { missing.append(task(key)) }
             } else if let better = upgrade(slot, link: link), now >= slot.since + Self.rest, let key = choose([better]) {
                 upgrades.append(task(key))
@@ -180,12 +169,13 @@ struct PictureStage {
     }
 
     /// What could be sent for a slot whose picture is not on the screen, best looking first, quickest last; nil when it is.
-    private func needed(_ slot: Slot, link: LinkRate) -> [PictureEncoder.Key]? {
+    private func needed(_ slot: Slot, now: Double, link: LinkRate) -> [PictureEncoder.Key]? {
         guard let medium else { return nil }
-        if let shown = slot.shown, shown.image == slot.wanted.image.rawValue, shown.medium == medium { return nil }
+        let mustRepeat = slot.repeatAt.map { $0 <= now } ?? false
+        if !mustRepeat, let shown = slot.shown, shown.image == slot.wanted.image.rawValue, shown.medium == medium { return nil }
         let quickest = key(slot, firstEffort(slot, link: link))
         guard medium == .sixel, !slot.wanted.isDraft else { return [quickest] }
-        let finest = key(slot, finalEffort(slot, link: link))
+        let finest = key(slot, link.effort(pixels: area(slot), isDraft: false))
         return finest == quickest ? [quickest] : [finest, quickest]
     }
 
@@ -194,22 +184,17 @@ struct PictureStage {
         guard medium == .sixel, !slot.wanted.isDraft, let shown = slot.shown, shown.image == slot.wanted.image.rawValue else {
             return nil
         }
-        let goal = finalEffort(slot, link: link)
-        let isBetter =
-            goal.economy < shown.effort.economy || (goal.economy == shown.effort.economy && !shown.effort.isFine)
-        guard isBetter else { return nil }
+        let goal = link.effort(pixels: area(slot), isDraft: false)
+        guard goal > shown.effort else { return nil }
         let better = key(slot, goal)
         return failed.contains(better) ? nil : better
     }
 
+    /// What a picture is sent as first: a finished one in its final form, where the link carries that about as fast as a draft.
     private func firstEffort(_ slot: Slot, link: LinkRate) -> PictureEffort {
-        guard medium == .sixel else { return .quick }
-        let economy = link.economy(pixels: area(slot), isDraft: true)
-        return PictureEffort(isFine: !slot.wanted.isDraft && economy == 0 && area(slot) <= Self.smallPicture, economy: economy)
-    }
-
-    private func finalEffort(_ slot: Slot, link: LinkRate) -> PictureEffort {
-        PictureEffort(isFine: true, economy: link.economy(pixels: area(slot), isDraft: false))
+        guard medium == .sixel else { return .full }
+        let draft = link.effort(pixels: area(slot), isDraft: true)
+        return !slot.wanted.isDraft && draft == .quick ? .full : draft
     }
 
     private func area(_ slot: Slot) -> Int { slot.wanted.fit.pixels.width * slot.wanted.fit.pixels.height }

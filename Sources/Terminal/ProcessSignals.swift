@@ -26,6 +26,7 @@ enum ProcessSignals {
     /// - Parameters:
     ///   - terminal: descriptor of the terminal.
     ///   - standardError: duplicate of the original standard error, or -1.
+    /// - Throws: `TerminalError.system` when there is no pipe to be had.
     static func install(terminal: Int32, standardError: Int32) throws {
         if signalPipeWriteEnd < 0 {
             let ends = try makePipe()

@@ -3,8 +3,8 @@ import ImageCore
 
 /// Turns pixels into a sixel string through libsixel.
 ///
-/// Only `sixel_dither_*` and `sixel_encode` are used, on our own pixels: the library's loaders and decoders have a long list of holes.
-/// libsixel's median cut keeps a variable of its file (`compareplanePlane`), so this must never run on two threads at once.
+/// Colours are chosen by `ColourQuantiser`; of the library only the encoder of indexed pixels is used, never its loaders and decoders, which
+/// have a long list of holes. Its quantiser keeps a variable of its file, one more reason to leave that alone.
 enum SixelEncoder {
     struct Failure: Error {
         var status: Int32
@@ -17,10 +17,18 @@ enum SixelEncoder {
     /// - Parameters:
     ///   - image: pixels as they are to be seen, one for one.
     ///   - effort: how many colours, how well chosen.
+    /// - Throws: `Failure` with libsixel's status.
     /// - Returns: the control string from its introducer to its terminator. Pixels it does not draw keep what is there.
     static func encode(_ image: RGBImage, effort: PictureEffort) throws -> [UInt8] {
+        let colours = effort.colours(pixels: image.width * image.height)
+        // Even areas are what makes the cheaper forms short.
+        let quantised = ColourQuantiser(image, colours: colours, diffuses: effort == .full)
+        return try encode(quantised, width: image.width, height: image.height)
+    }
+
+    private static func encode(_ picture: ColourQuantiser, width: Int, height: Int) throws -> [UInt8] {
         let sink = Sink()
-        sink.bytes.reserveCapacity(image.width * image.height / 2 + 1024)
+        sink.bytes.reserveCapacity(width * height / 2 + 1024)
         var output: OpaquePointer?
         let status = sixel_output_new(
             &output,
@@ -34,27 +42,20 @@ enum SixelEncoder {
         defer { sixel_output_unref(output) }
         sixel_output_set_encode_policy(output, Int32(SIXEL_ENCODEPOLICY_SIZE))
 
-        let colours: Int32 = effort.economy == 0 ? 256 : effort.economy == 1 ? 64 : 16
         var dither: OpaquePointer?
-        let ditherStatus = sixel_dither_new(&dither, colours, nil)
+        let ditherStatus = sixel_dither_new(&dither, Int32(picture.palette.count / 3), nil)
         guard let dither, ditherStatus == 0 else { throw Failure(status: ditherStatus) }
         defer { sixel_dither_unref(dither) }
+        sixel_dither_set_pixelformat(dither, Int32(SIXEL_PIXELFORMAT_PAL8))
 
-        // The library writes into the pixels while it diffuses the error: it gets a copy.
-        var pixels = image.pixels
-        let width = Int32(image.width)
-        let height = Int32(image.height)
-        let encoded = pixels.withUnsafeMutableBufferPointer { buffer -> Int32 in
-            let quality = effort.isFine ? Int32(SIXEL_QUALITY_FULL) : Int32(SIXEL_QUALITY_LOW)
-            let started = sixel_dither_initialize(
-                dither, buffer.baseAddress, width, height, Int32(SIXEL_PIXELFORMAT_RGB888), Int32(SIXEL_LARGE_NORM),
-                Int32(SIXEL_REP_CENTER_BOX), quality)
-            guard started == 0 else { return started }
-            // After initialize, which chooses one by itself. Floyd-Steinberg leaves white specks on skin, Atkinson none; few colours
-            // are sent without any, because even areas are what makes them short.
-            let diffusion = effort.economy == 0 ? SIXEL_DIFFUSE_ATKINSON : SIXEL_DIFFUSE_NONE
-            sixel_dither_set_diffusion_type(dither, Int32(diffusion))
-            return sixel_encode(buffer.baseAddress, width, height, 3, dither, output)
+        // The library takes mutable pointers: copies.
+        var palette = picture.palette
+        var indices = picture.indices
+        let encoded = palette.withUnsafeMutableBufferPointer { colours -> Int32 in
+            sixel_dither_set_palette(dither, colours.baseAddress)
+            return indices.withUnsafeMutableBufferPointer { pixels in
+                sixel_encode(pixels.baseAddress, Int32(width), Int32(height), 1, dither, output)
+            }
         }
         guard encoded == 0 else { throw Failure(status: encoded) }
         return withExtendedLifetime(sink) { keepBackground(sink.bytes) }

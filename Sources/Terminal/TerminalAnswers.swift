@@ -99,6 +99,7 @@ struct TerminalAnswers: Equatable, Sendable {
     ///   - columns: columns of the window.
     ///   - rows: rows of the window.
     ///   - window: pixels of the window as the kernel knows them, 0 x 0 where it does not.
+    /// - Returns: nil where nobody knows.
     func cellSize(columns: Int, rows: Int, window: PixelSize) -> PixelSize? {
         guard columns > 0, rows > 0 else { return cell }
         if window.width >= 2 * columns, window.height >= 4 * rows {

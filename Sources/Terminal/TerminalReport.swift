@@ -78,6 +78,7 @@ public struct TerminalReport: Sendable {
 
     /// Asks the terminal on standard input without taking the screen over. Waits at most 1.5 seconds.
     /// - Parameter environment: the process environment.
+    /// - Returns: what the terminal answered.
     /// - Throws: `TerminalError.notATerminal`.
     public static func collect(environment: [String: String]) throws -> TerminalReport {
         guard isatty(0) == 1, isatty(1) == 1 else { throw TerminalError.notATerminal }

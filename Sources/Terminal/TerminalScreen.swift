@@ -115,7 +115,7 @@ import ScreenModel
     /// Shows a frame: at once, or as soon as the picture that is being sent permits. A newer frame replaces one that waits.
     /// - Parameters:
     ///   - frame: text and pictures.
-    ///   - images: the pixels of a picture; nil where there are none (yet), then the cells below show.
+    ///   - lookup: the pixels of a picture; nil where there are none (yet), then the cells below show.
     public func present(_ frame: Frame, images lookup: (ImageKey) -> RGBImage?) {
         guard isOpen else { return }
         var found: [ImageKey: RGBImage] = [:]
