@@ -144,6 +144,8 @@ extension TerminalScreen {
         shownGrid = nil
         if size != curses.size {
             size = curses.size
+            // The old places are worth nothing; the screen is cleared with the next frame.
+            _ = stage.place([], now: monotonicMilliseconds())
             events.append(.resized(size))
         } else if pending == nil {
             pending = current
