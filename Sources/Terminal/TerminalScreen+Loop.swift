@@ -14,13 +14,12 @@ extension TerminalScreen {
             if !events.isEmpty || isGone { break }
             var polls = [
                 poll(0, for: POLLIN), poll(wakePipe.read, for: POLLIN), poll(ProcessSignals.readEnd, for: POLLIN),
-                poll(sender.isBusy ? sender.descriptor : -1, for: POLLOUT),
+                poll(pictures.descriptorToWatch, for: POLLOUT),
             ]
             polls += descriptors.map { poll($0, for: POLLIN) }
             let limit = timeout(until: deadline)
             let count = Glibc.poll(&polls, nfds_t(polls.count), limit)
             if count < 0, errno != EINTR { break }
-            inputSinceFlush = inputSinceFlush || polls[0].revents != 0
             if polls[2].revents != 0 { takeSignals() }
             readInput(polls[0].revents)
             expire()
@@ -45,7 +44,7 @@ extension TerminalScreen {
             let duration = ContinuousClock.now.duration(to: deadline).components
             left = Double(duration.seconds) * 1000 + Double(duration.attoseconds) / 1e15
         }
-        for due in [decoder.deadline, pictureDeadline, probeDeadline].compactMap({ $0 }) { left = min(left, due - now) }
+        for due in [decoder.deadline, drawingDeadline, probeDeadline].compactMap({ $0 }) { left = min(left, due - now) }
         return left.isFinite ? Int32(min(86_400_000, max(0, left.rounded(.up)))) : -1
     }
 
@@ -85,27 +84,28 @@ extension TerminalScreen {
         for token in tokens {
             switch token {
             case .key(let key):
+                inputSinceFlush = true
                 events.append(.key(key))
                 if key == KeyEvent(.character("l"), control: true) { redraw() }
-            case .mouse(let event): events.append(.mouse(event))
+            case .mouse(let event):
+                inputSinceFlush = true
+                events.append(.mouse(event))
             case .answer(let sequence): absorb(sequence)
             }
         }
-        decoder.expectsAnswer = isProbing || probe == .silent || sender.waitingSince != nil
+        decoder.expectsAnswer = isProbing || probe == .silent || pictures.openConfirmations > 0
     }
 
     private func absorb(_ sequence: InputDecoder.ControlSequence) {
         let now = monotonicMilliseconds()
         if sequence.kind == .csi, sequence.text == "0n" {
-            if let (bytes, milliseconds) = sender.acknowledge(now: now) {
-                link.acknowledged(bytes: bytes, after: milliseconds)
-            }
+            pictures.confirmed(now)
             return
         }
         let before = answers
         guard answers.absorb(sequence), answers != before else { return }
         if before.deviceAttributes == nil, answers.deviceAttributes != nil {
-            if case .asked(let began) = probe { link.answered(after: now - began) }
+            if case .asked(let began) = probe { pictures.answered(after: now - began) }
             probe = .answered
         }
         // DA1 ends the round: one decision instead of six.
@@ -133,8 +133,7 @@ extension TerminalScreen {
     func adoptWindowSize() {
         let window = Self.windowSize().cells
         guard window.columns > 0, window.rows > 0 else { return }
-        if sender.isMidStream { _ = sender.cut() }
-        finishPicture(within: 500)
+        pictures.stop(within: 500)
         curses.resize(to: window)
         // A font change changes the cell: both are asked for again.
         answers.cell = nil
@@ -145,23 +144,10 @@ extension TerminalScreen {
         if size != curses.size {
             size = curses.size
             // The old places are worth nothing; the screen is cleared with the next frame.
-            _ = stage.place([], now: monotonicMilliseconds())
+            pictures.clear()
             events.append(.resized(size))
         } else if pending == nil {
             pending = current
         }
-    }
-
-    /// Waits until what is being sent is out, so that others may write.
-    func finishPicture(within milliseconds: Double) {
-        let end = monotonicMilliseconds() + milliseconds
-        while sender.isMidStream {
-            let now = monotonicMilliseconds()
-            let progress = sender.pump(now: now)
-            if progress == .finished || progress == .failed || now > end { break }
-            var polls = [poll(sender.descriptor, for: POLLOUT)]
-            _ = Glibc.poll(&polls, 1, 20)
-        }
-        sending = nil
     }
 }

@@ -72,8 +72,8 @@ extension TerminalScreen {
         curses.enter()
         _ = ProcessSignals.take()
         tell(Self.mouseOn(options))
-        sender.forgetConfirmations()
-        stage.forgetScreen()
+        pictures.forgetConfirmations()
+        pictures.screenWasCleared()
         shownGrid = nil
         adoptWindowSize()
         if probe != .answered, asksQuestions { probe = .notAsked }
@@ -87,7 +87,7 @@ extension TerminalScreen {
         giveBack()
         dup2(originalStandardError, 2)
         ProcessSignals.remove()
-        if sender.descriptor >= 0 { Glibc.close(sender.descriptor) }
+        pictures.close()
         Glibc.close(originalStandardError)
         // The pipe stays: an encoder that is still at work may write to it.
     }
@@ -95,26 +95,14 @@ extension TerminalScreen {
     /// Leaves the screen clean, with no question open.
     private func giveBack() {
         if !isGone {
-            _ = sender.cut()
-            finishPicture(within: 1000)
-            let owesAnswers = isProbing || probe == .silent || sender.waitingSince != nil || asksAfterFlush
-            let covered = stage.coveredCells
-            if !covered.isEmpty { eraseForLeaving(covered) }
+            pictures.stop(within: 1000)
+            let owesAnswers = isProbing || probe == .silent || pictures.openConfirmations > 0 || asksAfterFlush
+            // Some terminals keep pixels when the other screen comes back.
+            if !pictures.coveredCells.isEmpty { erase(pictures.coveredCells) }
             tell(Self.mouseOff(options))
             if owesAnswers { settle() }
         }
         curses.leave()
-    }
-
-    /// Some terminals keep pixels when the other screen comes back.
-    private func eraseForLeaving(_ rects: [Rect]) {
-        var text = "\u{1b}[0m"
-        for rect in rects {
-            for y in rect.y..<rect.maxY {
-                text += "\u{1b}[\(y + 1);\(rect.x + 1)H" + String(repeating: " ", count: rect.columns)
-            }
-        }
-        tell(text)
     }
 
     /// Answers that are still under way would be typed into the shell: one last question, and all before its answer is ours.
@@ -124,7 +112,7 @@ extension TerminalScreen {
         var tail: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1024)
         // Confirmations that are due come before ours and look the same.
-        var expected = 1 + sender.unconfirmedCount
+        var expected = 1 + pictures.openConfirmations
         while expected > 0 {
             let left = end - monotonicMilliseconds()
             guard left > 0 else { break }
@@ -139,7 +127,7 @@ extension TerminalScreen {
             }
         }
         tcflush(0, TCIFLUSH)
-        sender.forgetConfirmations()
+        pictures.forgetConfirmations()
         if isProbing { probe = .silent }
     }
 }

@@ -26,15 +26,7 @@ import ScreenModel
     var events: [InputEvent] = []
     var hasAnnounced = false
 
-    // Pictures.
-    let encoder: PictureEncoder
-    var stage = PictureStage()
-    var sender: PictureSender
-    var sending: PictureStage.Task?
-    var encoding: PictureEncoder.Key?
-    var cache = BlobCache(capacity: 24_000_000)
-    var link = LinkRate()
-    var hardErase = false
+    let pictures: PictureShow
 
     // The frame that waits to be drawn, and the one on the screen.
     var pending: Frame?
@@ -43,6 +35,8 @@ import ScreenModel
     var shownGrid: CellGrid?
     var pendingSince = 0.0
     var inputSinceFlush = false
+    /// Which of two kinds of blanks erases next.
+    var erasesHard = false
 
     // Descriptors.
     let wakePipe: (read: Int32, write: Int32)
@@ -95,11 +89,8 @@ import ScreenModel
         case .sixel: graphics = .sixel
         case .none: graphics = .none
         }
-        var path = open("/dev/tty", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-        if path < 0, let name = ttyname(1) { path = open(name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) }
-        sender = PictureSender(descriptor: path)
         let wakeEnd = wakePipe.write
-        encoder = PictureEncoder {
+        pictures = PictureShow {
             var byte = UInt8(ascii: "e")
             _ = write(wakeEnd, &byte, 1)
         }
