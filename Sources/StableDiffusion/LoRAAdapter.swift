@@ -74,6 +74,20 @@ public struct LoRABatch {
         self.updates = updates
     }
 
+    /// Samples `range` of the batch, sharing memory.
+    func rows(_ range: Range<Int>) -> LoRABatch {
+        LoRABatch(
+            adapters: Array(adapters[range]),
+            updates: updates.mapValues {
+                LowRankUpdate(a: $0.a.rows(range), b: $0.b.rows(range), scale: $0.scale)
+            })
+    }
+
+    private init(adapters: [LoRAAdapter?], updates: [String: LowRankUpdate]) {
+        self.adapters = adapters
+        self.updates = updates
+    }
+
     /// The change of one layer, or nil.
     public subscript(path: String) -> LowRankUpdate? { updates[path] }
 }

@@ -149,9 +149,26 @@ public final class UNet2DConditionModel: Module {
         precondition(
             sample.shape.count == 4 && sample.shape[0] == timesteps.count && timesteps.count == conditioning.samples,
             "latents \(sample.shape), \(timesteps.count) time steps and \(conditioning.samples) prompts do not make a batch")
-        let context = UNetContext(
-            timeVectors: timeVectors(timesteps, tape: tape), prompts: conditioning.pairs, adapters: conditioning.adapters,
-            tape: tape)
+        let vectors = timeVectors(timesteps, tape: tape)
+        guard tape == nil, conditioning.lanes.count > 1 else {
+            return evaluate(
+                sample,
+                UNetContext(timeVectors: vectors, prompts: conditioning.pairs, adapters: conditioning.adapters, tape: tape))
+        }
+        // Samples do not see each other: each thread takes its share through the whole network.
+        let result = Tensor(uninitialized: Array(sample.shape.dropLast()) + [configuration.outChannels])
+        Parallel.lanes(conditioning.lanes.count) { index in
+            let lane = conditioning.lanes[index]
+            let context = UNetContext(
+                timeVectors: vectors.mapValues { $0.rows(lane.samples) }, prompts: lane.pairs, adapters: lane.adapters, tape: nil)
+            let part = evaluate(sample.rows(lane.samples), context)
+            result.rows(lane.samples).pointer.update(from: part.pointer, count: part.count)
+        }
+        return result
+    }
+
+    private func evaluate(_ sample: Tensor, _ context: UNetContext) -> Tensor {
+        let tape = context.tape
         var hidden = convIn(sample, tape: tape)
         var skips = [hidden]
         for block in downBlocks { hidden = block(hidden, skips: &skips, context: context) }
@@ -192,6 +209,29 @@ public struct UNetConditioning {
     public let samples: Int
     let pairs: [ObjectIdentifier: KeysValues]
     let adapters: LoRABatch?
+    /// The shares of the threads.
+    let lanes: [Lane]
+
+    /// Some samples of the batch and what belongs to them, sharing memory.
+    struct Lane {
+        let samples: Range<Int>
+        let pairs: [ObjectIdentifier: KeysValues]
+        let adapters: LoRABatch?
+    }
+
+    init(samples: Int, pairs: [ObjectIdentifier: KeysValues], adapters: LoRABatch?) {
+        self.samples = samples
+        self.pairs = pairs
+        self.adapters = adapters
+        let count = min(samples, Parallel.threads)
+        lanes = (0..<count).map { index in
+            let range = samples * index / count..<samples * (index + 1) / count
+            return Lane(
+                samples: range,
+                pairs: pairs.mapValues { KeysValues(key: $0.key.rows(range), value: $0.value.rows(range)) },
+                adapters: adapters?.rows(range))
+        }
+    }
 }
 
 /// The projected time embeddings of the last time steps: every picture of a sampler with so many steps asks for the same ones.

@@ -46,7 +46,10 @@ public struct ComputeEnvironment: Sendable, Equatable {
     /// Variables that libgomp and OpenBLAS read before `main`, with the values that suit this program, for a restart of the process with them.
     /// Empty when the environment already has them all.
     ///
-    /// - `OMP_WAIT_POLICY=passive`: workers that have nothing to do sleep instead of spinning, which takes the processor from the screen.
+    /// - `GOMP_SPINCOUNT=1000`: a worker that has nothing to do waits some 50 microseconds for the next layer and then sleeps. Without it workers
+    ///   spin for milliseconds, which takes the processor from the screen and, on a busy machine, from the thread that they wait for; with
+    ///   `OMP_WAIT_POLICY=passive` they sleep between any two layers, and waking them costs more than the layer (measured on two cores: a U-Net
+    ///   of the built-in space takes 5.3 ms with it and 9.7 ms to 15 ms passive).
     /// - `OPENBLAS_CORETYPE`: an OpenBLAS that is older than the processor falls back to its slowest kernels unless it is told better.
     /// - Parameter environment: the variables that are set; those of the user are left alone.
     /// - Returns: what to add.
@@ -55,7 +58,7 @@ public struct ComputeEnvironment: Sendable, Equatable {
     ) -> [String: String] {
         var missing: [String: String] = [:]
         if environment["OMP_WAIT_POLICY"] == nil && environment["GOMP_SPINCOUNT"] == nil {
-            missing["OMP_WAIT_POLICY"] = "passive"
+            missing["GOMP_SPINCOUNT"] = "1000"
         }
         #if arch(x86_64)
             let core = openblas_get_corename().map { String(cString: $0) } ?? ""

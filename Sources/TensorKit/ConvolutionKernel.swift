@@ -11,10 +11,11 @@ public final class ConvolutionKernel {
     public let geometry: ConvolutionGeometry
     /// Overrides the choice between the algorithms.
     public var algorithm: ConvolutionAlgorithm?
-    private var plans = PlanCache<ConvolutionPlan.Key, ConvolutionPlan?>()
-    private var gradientPlans = PlanCache<ConvolutionGradientPlan.Key, ConvolutionGradientPlan?>()
-    private var packed = PackedWeights()
-    private var packedForGradient = PackedWeights()
+    /// By slot: a plan runs on one thread at a time.
+    private let plans = (0..<Parallel.slots).map { _ in PlanCache<ConvolutionPlan.Key, ConvolutionPlan?>() }
+    private let gradientPlans = PlanCache<ConvolutionGradientPlan.Key, ConvolutionGradientPlan?>()
+    private let packed = PackedWeights()
+    private let packedForGradient = PackedWeights()
 
     public init(_ geometry: ConvolutionGeometry) {
         self.geometry = geometry
@@ -62,7 +63,7 @@ public final class ConvolutionKernel {
             return plain
         }
         let inside = fusing && plan.isFused
-        plan.run(x, &packed, weight, version: version, bias: bias, residual: inside ? residual : nil, into: y)
+        plan.run(x, packed, weight, version: version, bias: bias, residual: inside ? residual : nil, into: y)
         if !inside { Kernels.finish(y, adding: residual, addingPerSample: perSample, activation: activation) }
         return y
     }
@@ -76,7 +77,7 @@ public final class ConvolutionKernel {
         var key = ConvolutionPlan.Key(
             input: input, hasBias: hasBias, hasResidual: hasResidual, activation: activation,
             algorithm: algorithm ?? preferredAlgorithm(input))
-        return plans.plan(for: key) {
+        return plans[Parallel.slot].plan(for: key) {
             if let plan = ConvolutionPlan(geometry, key) { return plan }
             key.algorithm = .direct
             return ConvolutionPlan(geometry, key)
@@ -106,7 +107,7 @@ public final class ConvolutionKernel {
             return PlainKernels.convolutionInputGradient(gradient, weight: weight, inputShape: inputShape, geometry: geometry)
         }
         let result = Tensor(uninitialized: inputShape)
-        plan.runForInput(gradient, &packedForGradient, weight, version: version, into: result)
+        plan.runForInput(gradient, packedForGradient, weight, version: version, into: result)
         return result
     }
 

@@ -1,8 +1,9 @@
 /// A linear layer's arithmetic: products with one weight that stays the same over many calls.
 public final class LinearKernel {
     public let inFeatures, outFeatures: Int
-    private var plans = PlanCache<LinearPlan.Key, LinearPlan?>()
-    private var packed = PackedWeights()
+    /// By slot: a plan runs on one thread at a time.
+    private let plans = (0..<Parallel.slots).map { _ in PlanCache<LinearPlan.Key, LinearPlan?>() }
+    private let packed = PackedWeights()
 
     public init(inFeatures: Int, outFeatures: Int) {
         self.inFeatures = inFeatures
@@ -32,13 +33,13 @@ public final class LinearKernel {
         guard rows > 0 else { return y }
         let key = LinearPlan.Key(
             rows: rows, hasBias: bias != nil, hasResidual: residual != nil, activation: activation, isPlain: weightChanges)
-        let made = plans.plan(for: key) { LinearPlan(inFeatures: inFeatures, outFeatures: outFeatures, key) }
+        let made = plans[Parallel.slot].plan(for: key) { LinearPlan(inFeatures: inFeatures, outFeatures: outFeatures, key) }
         guard let plan = made else {
             let plain = PlainKernels.linear(x, weight: weight, bias: bias)
             Kernels.finish(plain, adding: residual, addingPerSample: nil, activation: activation)
             return plain
         }
-        plan.run(x, &packed, weight, version: version, bias: bias, residual: residual, into: y)
+        plan.run(x, packed, weight, version: version, bias: bias, residual: residual, into: y)
         if !plan.isFused { Kernels.finish(y, adding: residual, addingPerSample: nil, activation: activation) }
         return y
     }
@@ -46,7 +47,8 @@ public final class LinearKernel {
     /// oneDNN's name of what `forward` runs for a number of rows, for reports.
     public func implementation(rows: Int) -> String {
         let key = LinearPlan.Key(rows: rows, hasBias: true, hasResidual: false, activation: .identity, isPlain: false)
-        return plans.plan(for: key) { LinearPlan(inFeatures: inFeatures, outFeatures: outFeatures, key) }?.implementation
+        return plans[Parallel.slot].plan(for: key) { LinearPlan(inFeatures: inFeatures, outFeatures: outFeatures, key) }?
+            .implementation
             ?? "plain"
     }
 

@@ -14,7 +14,7 @@ public enum Parallel {
 
     /// Calls `body` once for each of `0..<parts`, on several threads.
     public static func run(_ parts: Int, _ body: (Int) -> Void) {
-        if parts <= 1 || threads == 1 {
+        if parts <= 1 || threads == 1 || slot != 0 {
             for part in 0..<max(0, parts) { body(part) }
             return
         }
@@ -32,6 +32,29 @@ public enum Parallel {
             }
         }
     }
+
+    /// Calls `body` once for each of `0..<count` (at most `threads`), each on a thread of its own with all its kernels: what they would split
+    /// runs in one piece there. For the samples of a batch, whose ways through a network never meet: one wake-up of the threads for the whole
+    /// network instead of one for each layer, and nobody waits for a neighbour that the system has put aside.
+    ///
+    /// Layers may be shared between lanes as long as no tape records; tensors may be shared for reading.
+    public static func lanes(_ count: Int, _ body: (_ lane: Int) -> Void) {
+        require(count <= threads, "\(count) lanes for \(threads) threads")
+        if count == 1 || openMP == nil {
+            for lane in 0..<count { body(lane) }
+        } else {
+            run(count, body)
+        }
+    }
+
+    /// 0 outside of parallel work, else 1 and up by thread: what a layer keeps for running on this thread.
+    static var slot: Int {
+        guard let openMP, openMP.isInParallel() != 0 else { return 0 }
+        return Int(openMP.threadNumber()) + 1
+    }
+
+    /// Number of different values of `slot`.
+    static let slots = threads + 1
 
     /// Splits `0..<count` into one contiguous range for each thread, none shorter than `grain` (in units of the loop; choose it so that a
     /// range is worth some ten microseconds).
@@ -59,15 +82,18 @@ public enum Parallel {
         let threadNumber: @convention(c) () -> Int32
         let threadCount: @convention(c) () -> Int32
         let maxThreads: @convention(c) () -> Int32
+        let isInParallel: @convention(c) () -> Int32
 
         init?() {
             guard let parallel = dlsym(nil, "GOMP_parallel"), let number = dlsym(nil, "omp_get_thread_num"),
-                let count = dlsym(nil, "omp_get_num_threads"), let maximum = dlsym(nil, "omp_get_max_threads")
+                let count = dlsym(nil, "omp_get_num_threads"), let maximum = dlsym(nil, "omp_get_max_threads"),
+                let inParallel = dlsym(nil, "omp_in_parallel")
             else { return nil }
             self.parallel = unsafeBitCast(parallel, to: type(of: self.parallel))
             threadNumber = unsafeBitCast(number, to: type(of: threadNumber))
             threadCount = unsafeBitCast(count, to: type(of: threadCount))
             maxThreads = unsafeBitCast(maximum, to: type(of: maxThreads))
+            isInParallel = unsafeBitCast(inParallel, to: type(of: isInParallel))
         }
     }
 

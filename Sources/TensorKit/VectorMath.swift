@@ -34,7 +34,7 @@ extension UnsafeMutablePointer<Float> {
 /// Elementwise functions of sixteen floats. The coefficients are least-maximum fits in double precision, rounded to float.
 enum VectorMath {
     /// a * b + c, in one rounding where the processor can.
-    @inline(__always)
+    @_transparent
     static func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
         #if FUSED_MULTIPLY_ADD
             c.addingProduct(a, b)
@@ -44,7 +44,7 @@ enum VectorMath {
     }
 
     /// The sum of the sixteen, pairwise.
-    @inline(__always)
+    @_transparent
     static func sum(_ x: Lanes) -> Float {
         let eight = x.lowHalf + x.highHalf
         let four = eight.lowHalf + eight.highHalf
@@ -53,21 +53,21 @@ enum VectorMath {
     }
 
     /// The largest of the sixteen.
-    @inline(__always)
+    @_transparent
     static func maximum(of x: Lanes) -> Float {
         let eight = x.lowHalf.replacing(with: x.highHalf, where: x.lowHalf .< x.highHalf)
         let four = eight.lowHalf.replacing(with: eight.highHalf, where: eight.lowHalf .< eight.highHalf)
         return Swift.max(Swift.max(four[0], four[1]), Swift.max(four[2], four[3]))
     }
 
-    @inline(__always)
+    @_transparent
     static func maximum(_ a: Lanes, _ b: Lanes) -> Lanes { a.replacing(with: b, where: a .< b) }
 
-    @inline(__always)
+    @_transparent
     static func minimum(_ a: Lanes, _ b: Lanes) -> Lanes { a.replacing(with: b, where: a .> b) }
 
     /// eˣ within 2e-7 of itself; below -87.3 it stays at the smallest normal number's size, above 88 it stays there.
-    @inline(__always)
+    @_transparent
     static func exp(_ x: Lanes) -> Lanes {
         let x = minimum(maximum(x, Lanes(repeating: -87.3)), Lanes(repeating: 88))
         // x = n ln 2 + r with whole n. Adding 1.5 * 2²³ rounds to a whole number and leaves it in the low bits.
@@ -86,11 +86,11 @@ enum VectorMath {
     }
 
     /// 1 / (1 + e⁻ˣ)
-    @inline(__always)
+    @_transparent
     static func sigmoid(_ x: Lanes) -> Lanes { 1 / (1 + exp(-x)) }
 
     /// The hyperbolic tangent within 2e-7.
-    @inline(__always)
+    @_transparent
     static func tanh(_ x: Lanes) -> Lanes {
         let large = 1 - 2 / (exp(x + x) + 1)
         let s = x * x
@@ -101,7 +101,7 @@ enum VectorMath {
     }
 
     /// The error function within 2e-7.
-    @inline(__always)
+    @_transparent
     static func erf(_ x: Lanes) -> Lanes {
         let s = x * x
         var small = s * 7.88912147982046e-05 - 0.0008020842215046287
@@ -124,25 +124,25 @@ enum VectorMath {
     }
 
     /// e to the power -x²/2, over the square root of 2π.
-    @inline(__always)
+    @_transparent
     static func normalDensity(_ x: Lanes) -> Lanes { exp(x * x * -0.5) * 0.3989422804 }
 
     /// Φ(x), the cumulative normal distribution.
-    @inline(__always)
+    @_transparent
     static func normalDistribution(_ x: Lanes) -> Lanes { erf(x * 0.70710678) * 0.5 + 0.5 }
 
     /// x Φ(x)
-    @inline(__always)
+    @_transparent
     static func gelu(_ x: Lanes) -> Lanes { x * normalDistribution(x) }
 
-    @inline(__always)
+    @_transparent
     static func geluDerivative(_ x: Lanes) -> Lanes { normalDistribution(x) + x * normalDensity(x) }
 
-    @inline(__always)
+    @_transparent
     static func silu(_ x: Lanes) -> Lanes { x / (1 + exp(-x)) }
 
     /// Derivative of x sigmoid(x).
-    @inline(__always)
+    @_transparent
     static func siluDerivative(_ x: Lanes) -> Lanes {
         let g = sigmoid(x)
         return g * (1 + x * (1 - g))

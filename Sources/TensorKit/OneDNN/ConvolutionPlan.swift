@@ -95,7 +95,7 @@ final class ConvolutionPlan {
 
     /// Writes conv(x) + bias, and what `isFused` promises, to `y`.
     func run(
-        _ x: Tensor, _ packed: inout PackedWeights, _ weight: Tensor, version: Int, bias: Tensor?, residual: Tensor?,
+        _ x: Tensor, _ packed: PackedWeights, _ weight: Tensor, version: Int, bias: Tensor?, residual: Tensor?,
         into y: Tensor
     ) {
         var source = x
@@ -107,7 +107,6 @@ final class ConvolutionPlan {
         }
         let target = fromOwn.map { DNN.tensor(for: $0.own) } ?? y
         primitive.bind(0, source.pointer)
-        primitive.bind(1, packed.pointer(weight, version: version, plain: plainWeights, as: weights))
         primitive.bind(2, target.pointer)
         var next = 3
         if let bias {
@@ -115,7 +114,10 @@ final class ConvolutionPlan {
             next += 1
         }
         if let residual, isFused { primitive.bind(next, residual.pointer) }
-        primitive.run()
+        packed.withPointer(weight, version: version, plain: plainWeights, as: weights) {
+            primitive.bind(1, $0)
+            primitive.run()
+        }
         if let (reorder, _) = fromOwn {
             reorder.bind(0, target.pointer)
             reorder.bind(1, y.pointer)

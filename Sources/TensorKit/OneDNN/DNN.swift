@@ -1,4 +1,5 @@
 import COneDNN
+import Synchronization
 
 /// oneDNN's engine and stream of the processor. Creating and running primitives goes through here.
 struct DNN: @unchecked Sendable {  // both handles are used for the processor only, where oneDNN keeps no state in them
@@ -168,45 +169,70 @@ final class DNNPrimitive {
     }
 }
 
-/// A weight in the layouts that primitives asked for, made anew when its version changes.
-struct PackedWeights {
-    private var entries: [(descriptor: DNN.Descriptor, version: Int, tensor: Tensor, reorder: DNNPrimitive?)] = []
+/// A weight in the layouts that primitives asked for, made anew when its version changes. Lanes share it.
+final class PackedWeights: Sendable {
+    private struct Entry: @unchecked Sendable {  // reached under the lock only, the tensor filled before anybody else sees it
+        let descriptor: DNN.Descriptor
+        var version: Int
+        let tensor: Tensor
+        let reorder: DNNPrimitive?
 
-    /// The weight in `descriptor`'s layout.
-    mutating func pointer(
-        _ weight: Tensor, version: Int, plain: DNN.Descriptor, as descriptor: DNN.Descriptor
-    ) -> UnsafeMutablePointer<Float> {
-        if let index = entries.firstIndex(where: { DNN.equal($0.descriptor, descriptor) }) {
-            if entries[index].version != version {
-                entries[index].version = version
-                fill(entries[index], weight)
-            }
-            return entries[index].tensor.pointer
+        func fill(_ weight: Tensor) {
+            reorder?.bind(0, weight.pointer)
+            reorder?.bind(1, tensor.pointer)
+            reorder?.run()
         }
-        guard !DNN.equal(plain, descriptor) else { return weight.pointer }
-        let entry = (descriptor, version, DNN.tensor(for: descriptor), DNN.shared?.reordering(from: plain, to: descriptor))
-        fill(entry, weight)
-        if entries.count >= 4 { entries.removeFirst() }
-        entries.append(entry)
-        return entry.2.pointer
+    }
+    private let entries = Mutex<[Entry]>([])
+    private let limit = 4
+
+    /// Calls `body` with the weight in `descriptor`'s layout.
+    func withPointer(
+        _ weight: Tensor, version: Int, plain: DNN.Descriptor, as descriptor: DNN.Descriptor,
+        _ body: (UnsafeMutablePointer<Float>) -> Void
+    ) {
+        if DNN.equal(plain, descriptor) {
+            body(weight.pointer)
+            return
+        }
+        // Kept alive here: another lane may drop the entry meanwhile.
+        let tensor = packed(SharedTensor(tensor: weight), version, plain, descriptor).tensor
+        withExtendedLifetime(tensor) { body(tensor.pointer) }
     }
 
-    private func fill(
-        _ entry: (descriptor: DNN.Descriptor, version: Int, tensor: Tensor, reorder: DNNPrimitive?), _ weight: Tensor
-    ) {
-        entry.reorder?.bind(0, weight.pointer)
-        entry.reorder?.bind(1, entry.tensor.pointer)
-        entry.reorder?.run()
+    private struct SharedTensor: @unchecked Sendable {  // for reading
+        let tensor: Tensor
+    }
+
+    private func packed(
+        _ weight: SharedTensor, _ version: Int, _ plain: DNN.Descriptor, _ descriptor: DNN.Descriptor
+    ) -> SharedTensor {
+        entries.withLock { entries in
+            if let index = entries.firstIndex(where: { DNN.equal($0.descriptor, descriptor) }) {
+                if entries[index].version != version {
+                    entries[index].version = version
+                    entries[index].fill(weight.tensor)
+                }
+                return SharedTensor(tensor: entries[index].tensor)
+            }
+            let entry = Entry(
+                descriptor: descriptor, version: version, tensor: DNN.tensor(for: descriptor),
+                reorder: DNN.shared?.reordering(from: plain, to: descriptor))
+            entry.fill(weight.tensor)
+            if entries.count >= limit { entries.removeFirst() }
+            entries.append(entry)
+            return SharedTensor(tensor: entry.tensor)
+        }
     }
 }
 
-/// The plans of one layer by what they depend on; the one unused for longest goes when there are too many.
-struct PlanCache<Key: Equatable, Plan> {
+/// The plans of one layer and slot by what they depend on; the one unused for longest goes when there are too many.
+final class PlanCache<Key: Equatable, Plan> {
     private var entries: [(key: Key, plan: Plan, lastUse: Int)] = []
     private var clock = 0
     private let limit = 16
 
-    mutating func plan(for key: Key, make: () -> Plan) -> Plan {
+    func plan(for key: Key, make: () -> Plan) -> Plan {
         clock += 1
         for index in entries.indices where entries[index].key == key {
             entries[index].lastUse = clock

@@ -56,11 +56,10 @@ final class LinearPlan {
 
     /// Writes x weightᵀ + bias, and what `isFused` promises, to `y`.
     func run(
-        _ x: Tensor, _ packed: inout PackedWeights, _ weight: Tensor, version: Int, bias: Tensor?, residual: Tensor?,
+        _ x: Tensor, _ packed: PackedWeights, _ weight: Tensor, version: Int, bias: Tensor?, residual: Tensor?,
         into y: Tensor
     ) {
         primitive.bind(0, x.pointer)
-        primitive.bind(1, packed.pointer(weight, version: version, plain: plainWeights, as: weights))
         primitive.bind(2, y.pointer)
         var next = 3
         if let bias {
@@ -68,6 +67,9 @@ final class LinearPlan {
             next += 1
         }
         if let residual, isFused { primitive.bind(next, residual.pointer) }
-        primitive.run()
+        packed.withPointer(weight, version: version, plain: plainWeights, as: weights) {
+            primitive.bind(1, $0)
+            primitive.run()
+        }
     }
 }
