@@ -56,13 +56,23 @@ extension TerminalScreen {
         }
     }
 
+    /// Height of a cell divided by its width: how many columns a square picture takes for each of its rows. Half blocks are square where a
+    /// cell is twice as high as wide, so 2 stands in for everything but sixel.
+    public var cellAspect: Double {
+        graphics == .sixel ? Double(cellSize.height) / Double(max(1, cellSize.width)) : 2
+    }
+
+    /// The VT340's cell stands in where a forced sixel meets a terminal that does not tell its own.
+    private var cellSize: PixelSize {
+        answers.cellSize(columns: size.columns, rows: size.rows, window: Self.windowSize().pixels)
+            ?? PixelSize(width: 10, height: 20)
+    }
+
     private var pictureSetting: PictureShow.Setting {
         let medium = medium
         return PictureShow.Setting(
             medium: medium,
-            // The VT340's cell where a forced sixel meets a terminal that does not tell its own.
-            cell: answers.cellSize(columns: size.columns, rows: size.rows, window: Self.windowSize().pixels)
-                ?? PixelSize(width: 10, height: 20),
+            cell: cellSize,
             limit: answers.largestPicture,
             synchronised: answers.synchronisedOutput ?? false,
             confirms: answers.deviceAttributes != nil,
