@@ -80,10 +80,10 @@ let package = Package(
         .target(name: "NumericalTesting", dependencies: ["TensorKit"], path: "Tests/NumericalTesting"),
 
         .testTarget(name: "HouseTests"),
-        .testTarget(name: "TensorKitTests", dependencies: ["TensorKit"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "TensorKitTests", dependencies: ["TensorKit", "NumericalTesting"], resources: [.copy("Fixtures")]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TensorKit"], resources: [.copy("Fixtures")]),
         .testTarget(
-            name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "TensorKit", "Checkpoints"],
+            name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "TensorKit", "Checkpoints", "NumericalTesting"],
             resources: [.copy("Fixtures")]),
         .testTarget(
             name: "StableDiffusionTests",
