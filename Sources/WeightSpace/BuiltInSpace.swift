@@ -2,8 +2,23 @@ import Foundation
 
 /// The space that w2w carries with it: a small world of synthetic people.
 public enum BuiltInSpace {
-    /// The folder of the built-in space, or nil when the resources are not beside the executable.
+    /// The folder that the build puts beside the executable.
+    static let bundleName = "w2w_WeightSpace.resources"
+
+    /// The folder of the built-in space, or nil when it lies neither beside the executable nor where it was built.
     public static var folder: URL? {
-        Bundle.module.resourceURL?.appendingPathComponent("BuiltInSpace", isDirectory: true)
+        let name = "BuiltInSpace"
+        var candidates = [URL]()
+        // Beside the executable first, wherever that was moved to; `Bundle.module` would trap when it finds nothing.
+        if let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
+            candidates.append(URL(fileURLWithPath: executable).deletingLastPathComponent())
+        }
+        candidates.append(Bundle.main.bundleURL)
+        candidates += Bundle.allBundles.map { $0.bundleURL.deletingLastPathComponent() }
+        for folder in candidates {
+            let url = folder.appendingPathComponent(bundleName).appendingPathComponent(name, isDirectory: true)
+            if FileManager.default.fileExists(atPath: url.appendingPathComponent("space.json").path) { return url }
+        }
+        return nil
     }
 }

@@ -1,0 +1,179 @@
+import Foundation
+import NeuralNetworks
+import TensorKit
+
+/// Where the weights of a weight VAE start.
+public enum Initialization: String, Sendable, CaseIterable {
+    /// As the linear VAE that fits the training vectors best (probabilistic PCA, Tipping and Bishop 1999; Lucas et al. 2019), written in
+    /// pairs of mirrored units that make LeakyReLU layers linear ("looks linear", Balduzzi et al. 2017). Training then finds what is not
+    /// linear. With a few hundred vectors this generalises where a random start learns them by heart.
+    case spectral
+    /// PyTorch's default for `torch.nn.Linear`.
+    case torch
+
+    /// Sets all weights of a network.
+    /// - Parameters:
+    ///   - vae: any shape.
+    ///   - spectrum: of the scaled training vectors.
+    ///   - decoderVariance: s² in the spectrum's units: what the KL term takes for noise.
+    ///   - random: source of the random parts.
+    func apply(to vae: WeightVAE, spectrum: Spectrum, decoderVariance: Double, random: TorchRandomSource) {
+        for (_, parameter) in vae.namedParameters() where parameter.shape.count == 2 {
+            Self.uniform(parameter, fanIn: parameter.shape[1], random)
+        }
+        let layers = vae.layers
+        let all = layers.encoder + [layers.mean, layers.logVariance, layers.decoderInput] + layers.decoder + [layers.final]
+        for layer in all {
+            if let bias = layer.bias { Self.uniform(bias, fanIn: layer.weight.shape[1], random) }
+        }
+        if self == .spectral { Self.spectral(vae, spectrum, decoderVariance, random) }
+    }
+
+    private static func uniform(_ parameter: Parameter, fanIn: Int, _ random: TorchRandomSource) {
+        let bound = 1 / Float(fanIn).squareRoot()
+        let values = random.uniform(parameter.shape.reduce(1, *)).map { ($0 * 2 - 1) * bound }
+        parameter.value = Tensor(parameter.shape, values)
+    }
+
+    private static func spectral(_ vae: WeightVAE, _ spectrum: Spectrum, _ decoderVariance: Double, _ random: TorchRandomSource) {
+        let layers = vae.layers
+        let slope = vae.configuration.negativeSlope
+        let narrowest = vae.configuration.hiddenDims.min() ?? 0
+        let k = min(vae.configuration.latentDim, spectrum.components.shape[0], narrowest / 2)
+        guard k > 0 else { return }
+        // The linear VAE's optimum: an axis of eigenvalue λ keeps the share 1 - s²/λ of its variance in the posterior mean.
+        let shares = (0..<k).map { max(0.02, 1 - decoderVariance / spectrum.eigenvalues[$0]) }
+        let encode = (0..<k).map { Float((shares[$0] / spectrum.eigenvalues[$0]).squareRoot()) }
+        let decode = (0..<k).map { Float((shares[$0] * spectrum.eigenvalues[$0]).squareRoot()) }
+        let n = vae.configuration.vectorLength
+
+        // Down: an orthonormal basis Q of the pairs carries the k coordinates from layer to layer.
+        let encoderRows = Tensor(uninitialized: [k, n])
+        for i in 0..<k {
+            for j in 0..<n { encoderRows.pointer[i * n + j] = encode[i] * spectrum.components.pointer[i * n + j] }
+        }
+        var basis = orthonormal(rows: layers.encoder[0].weight.shape[0] / 2, columns: k, random)
+        MirroredUnits.enter(layers.encoder[0], product(basis, encoderRows))
+        for layer in layers.encoder.dropFirst() {
+            let next = orthonormal(rows: layer.weight.shape[0] / 2, columns: k, random)
+            MirroredUnits.pass(layer, product(next, transposed(basis)), slope: slope)
+            basis = next
+        }
+        MirroredUnits.leave(layers.mean, transposed(basis), slope: slope)
+        scale(layers.logVariance, weightBy: 0.05)
+        for i in 0..<k {
+            layers.logVariance.bias?.value.pointer[i] = Float(log(min(1, decoderVariance / spectrum.eigenvalues[i])))
+        }
+
+        // Up: no activation follows the first layer, so it carries the coordinates plainly.
+        basis = orthonormal(rows: layers.decoderInput.weight.shape[0], columns: k, random)
+        MirroredUnits.plain(layers.decoderInput, basis)
+        let decoderColumns = Tensor(uninitialized: [n, k])
+        for i in 0..<k {
+            for j in 0..<n { decoderColumns.pointer[j * k + i] = decode[i] * spectrum.components.pointer[i * n + j] }
+        }
+        var isPaired = false
+        for layer in layers.decoder {
+            let next = orthonormal(rows: layer.weight.shape[0] / 2, columns: k, random)
+            let matrix = product(next, transposed(basis))
+            if isPaired { MirroredUnits.pass(layer, matrix, slope: slope) } else { MirroredUnits.enter(layer, matrix) }
+            (basis, isPaired) = (next, true)
+        }
+        let matrix = product(decoderColumns, transposed(basis))
+        if isPaired { MirroredUnits.leave(layers.final, matrix, slope: slope) } else { MirroredUnits.plain(layers.final, matrix) }
+    }
+
+    private static func scale(_ layer: Linear, weightBy factor: Float) {
+        for i in 0..<layer.weight.value.count { layer.weight.value.pointer[i] *= factor }
+        layer.weight.markChanged()
+    }
+
+    private static func product(_ a: Tensor, _ b: Tensor) -> Tensor {
+        LinearKernel(inFeatures: b.shape[1], outFeatures: b.shape[0]).inputGradient(a, weight: b, version: 0)
+    }
+
+    private static func transposed(_ a: Tensor) -> Tensor {
+        let (rows, columns) = (a.shape[0], a.shape[1])
+        let result = Tensor(uninitialized: [columns, rows])
+        for i in 0..<rows {
+            for j in 0..<columns { result.pointer[j * rows + i] = a.pointer[i * columns + j] }
+        }
+        return result
+    }
+
+    /// A random matrix with orthonormal columns (Gram and Schmidt on normal numbers).
+    /// - Precondition: not more columns than rows.
+    static func orthonormal(rows: Int, columns: Int, _ random: TorchRandomSource) -> Tensor {
+        precondition(columns <= rows, "\(columns) orthonormal columns of length \(rows)")
+        var basis = [[Double]]()
+        while basis.count < columns {
+            var column = random.normal(rows).map(Double.init)
+            // Twice, so that rounding does not spoil the right angles.
+            for _ in 0..<2 {
+                for other in basis {
+                    let overlap = zip(column, other).reduce(0.0) { $0 + $1.0 * $1.1 }
+                    for i in 0..<rows { column[i] -= overlap * other[i] }
+                }
+            }
+            let length = column.reduce(0.0) { $0 + $1 * $1 }.squareRoot()
+            if length > 1e-6 { basis.append(column.map { $0 / length }) }
+        }
+        let result = Tensor(uninitialized: [rows, columns])
+        for j in 0..<columns {
+            for i in 0..<rows { result.pointer[i * columns + j] = Float(basis[j][i]) }
+        }
+        return result
+    }
+}
+
+/// Layers whose units come in mirrored pairs: leaky(a) - leaky(-a) = (1 + slope) a, so such a stack is linear at first.
+enum MirroredUnits {
+    /// Plain values in, pairs out: the rows of `matrix`, then their negatives.
+    static func enter(_ layer: Linear, _ matrix: Tensor) {
+        let rows = matrix.shape[0]
+        fill(layer) { i, j in i < rows ? entry(matrix, i, j) : entry(matrix, i - rows, j).map { -$0 } }
+    }
+
+    /// Pairs in, pairs out.
+    static func pass(_ layer: Linear, _ matrix: Tensor, slope: Float) {
+        let (rows, columns) = (matrix.shape[0], matrix.shape[1])
+        fill(layer) { i, j in
+            guard i < 2 * rows else { return nil }
+            guard j < 2 * columns, let value = entry(matrix, i % rows, j % columns) else { return 0 }
+            return ((i < rows) == (j < columns) ? value : -value) / (1 + slope)
+        }
+    }
+
+    /// Pairs in, plain values out.
+    static func leave(_ layer: Linear, _ matrix: Tensor, slope: Float) {
+        let columns = matrix.shape[1]
+        fill(layer) { i, j in
+            guard i < matrix.shape[0] else { return nil }
+            guard j < 2 * columns, let value = entry(matrix, i, j % columns) else { return 0 }
+            return (j < columns ? value : -value) / (1 + slope)
+        }
+    }
+
+    /// Plain values in and out.
+    static func plain(_ layer: Linear, _ matrix: Tensor) {
+        fill(layer) { i, j in i < matrix.shape[0] ? entry(matrix, i, j) ?? 0 : nil }
+    }
+
+    private static func entry(_ matrix: Tensor, _ i: Int, _ j: Int) -> Float? {
+        guard i < matrix.shape[0], j < matrix.shape[1] else { return nil }
+        return matrix.pointer[i * matrix.shape[1] + j]
+    }
+
+    /// Sets the weight where `value` has one and the bias to zero; what `value` leaves out keeps its random start.
+    private static func fill(_ layer: Linear, _ value: (Int, Int) -> Float?) {
+        let (rows, columns) = (layer.weight.shape[0], layer.weight.shape[1])
+        let weight = layer.weight.value
+        for i in 0..<rows {
+            for j in 0..<columns {
+                if let number = value(i, j) { weight.pointer[i * columns + j] = number }
+            }
+        }
+        layer.weight.markChanged()
+        if let bias = layer.bias { bias.value = Tensor(zeros: bias.shape) }
+    }
+}

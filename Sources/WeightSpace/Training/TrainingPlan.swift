@@ -1,0 +1,123 @@
+import Checkpoints
+import Foundation
+
+/// Everything that decides a training run besides the vectors. Equal plans and equal vectors give equal weights on one machine.
+public struct TrainingPlan: Sendable, Equatable, Codable {
+    /// The level of the KL term.
+    public enum Beta: Sendable, Equatable, Codable {
+        /// From the spectrum of the scaled training vectors: the decoder variance s² becomes this share of the smallest eigenvalue that
+        /// an axis is wanted for, so that (by the theory of the linear VAE) every axis stays active.
+        case automatic(share: Double)
+        case level(Double)
+    }
+
+    public var hiddenDims: [Int]
+    public var latentDim: Int
+    public var beta: Beta
+    /// Raw value of a `KLSchedule`.
+    var scheduleName: String
+    /// Raw value of an `Initialization`.
+    var initializationName: String
+    public var steps: Int
+    public var batch: Int
+    /// Adam's; falls along half a cosine to `finalLearningRate` after `warmup` steps.
+    public var learningRate: Double
+    /// As a fraction of `learningRate`.
+    public var finalLearningRate: Double
+    public var warmup: Int
+    /// Share of a batch's rows that are blends of two identities, cos θ a + sin θ b around the mean: as wide as the identities
+    /// themselves, and the reason why a few hundred vectors suffice.
+    public var mixing: Double
+    /// Of the split, the initial weights, the batches and the noise.
+    public var seed: UInt64
+    /// Steps between two lines of the log.
+    public var logInterval: Int
+
+    public init(
+        hiddenDims: [Int] = [512, 256], latentDim: Int = 64, beta: Beta = .automatic(share: 0.2),
+        schedule: KLSchedule = .annealed, initialization: Initialization = .spectral, steps: Int = 3000, batch: Int = 64,
+        learningRate: Double = 3e-4, finalLearningRate: Double = 0.02, warmup: Int = 100, mixing: Double = 1, seed: UInt64 = 0,
+        logInterval: Int = 50
+    ) {
+        self.hiddenDims = hiddenDims
+        self.latentDim = latentDim
+        self.beta = beta
+        scheduleName = schedule.rawValue
+        initializationName = initialization.rawValue
+        self.steps = steps
+        self.batch = batch
+        self.learningRate = learningRate
+        self.finalLearningRate = finalLearningRate
+        self.warmup = warmup
+        self.mixing = mixing
+        self.seed = seed
+        self.logInterval = logInterval
+    }
+
+    public var schedule: KLSchedule {
+        get { KLSchedule(rawValue: scheduleName) ?? .annealed }
+        set { scheduleName = newValue.rawValue }
+    }
+
+    public var initialization: Initialization {
+        get { Initialization(rawValue: initializationName) ?? .spectral }
+        set { initializationName = newValue.rawValue }
+    }
+
+    /// Checks the plan for `count` vectors.
+    /// - Throws: `SpaceError` with the first number that cannot be.
+    public func validate(count: Int) throws {
+        func refuse(_ what: String, _ advice: String) -> SpaceError { SpaceError(what, advice: advice) }
+        guard count >= 10 else {
+            throw refuse("\(count) vectors are too few for a split into 80, 10 and 10 %", "Train on at least 10 identities.")
+        }
+        guard !hiddenDims.isEmpty, hiddenDims.allSatisfy({ (1...(1 << 16)).contains($0) }) else {
+            throw refuse("hidden widths \(hiddenDims) make no network", "Give widths from 1 on, such as 512,256.")
+        }
+        guard (1...(1 << 14)).contains(latentDim) else {
+            throw refuse("a latent dimension of \(latentDim) makes no space", "Give one from 1 on, such as 64.")
+        }
+        guard steps >= 1, batch >= 1, batch <= 1 << 16, logInterval >= 1, warmup >= 0 else {
+            throw refuse("\(steps) steps of \(batch) vectors make no run", "Both should be at least 1.")
+        }
+        guard learningRate > 0, learningRate < 10, (0...1).contains(finalLearningRate) else {
+            throw refuse(
+                "learning rate \(learningRate), falling to \(finalLearningRate) of it, cannot be", "Try 0.0003 and 0.02.")
+        }
+        guard (0...1).contains(mixing) else { throw refuse("a share of \(mixing) blends cannot be", "Give 0 to 1.") }
+        switch beta {
+        case .automatic(let share):
+            guard share > 0, share < 1 else {
+                throw refuse("a beta share of \(share) cannot be", "Give a number between 0 and 1.")
+            }
+        case .level(let level):
+            guard level >= 0, level.isFinite else { throw refuse("beta \(level) cannot be", "Give a number from 0 on.") }
+        }
+    }
+}
+
+/// What a finished run says of itself in `vae.json`.
+public struct TrainingRecord: Sendable, Equatable {
+    /// The plan's settings and what came of them, as they stand in the file.
+    public let members: [JSONValue.Member]
+
+    init(members: [JSONValue.Member]) {
+        self.members = members
+    }
+
+    /// The record in a `vae.json`, or nil when it has none.
+    init?(_ json: JSONConfiguration) throws {
+        guard json["training"] != nil else { return nil }
+        members = try json.object("training").members
+    }
+
+    /// A number of the results, such as "test_r2", "validation_r2", "test_r2_pca", "active_axes".
+    public func result(_ name: String) -> Double? {
+        members.first { $0.key == "results" }?.value[name].flatMap { Double(json: $0) }
+    }
+
+    /// Names of the identities that were kept aside for "validation" or "test".
+    public func heldOut(_ part: String) -> [String] {
+        members.first { $0.key == "split" }?.value[part].flatMap { [String](json: $0) } ?? []
+    }
+}
