@@ -98,6 +98,10 @@ public final class AutoencoderKL: Module {
     ///   - tape: records the backward pass.
     /// - Returns: values around -1...1, [N, downscale * H, downscale * W, outChannels].
     public func decode(_ imageLatents: Tensor, tape: Tape? = nil) -> Tensor {
+        tape == nil ? Parallel.inLanes(imageLatents) { decodeTogether($0, tape: nil) } : decodeTogether(imageLatents, tape: tape)
+    }
+
+    private func decodeTogether(_ imageLatents: Tensor, tape: Tape?) -> Tensor {
         var hidden = scale(imageLatents, by: 1 / configuration.scalingFactor, tape: tape)
         if configuration.shiftFactor != 0 { hidden = shifted(hidden, by: configuration.shiftFactor, tape: tape) }
         if let postQuantConv { hidden = postQuantConv(hidden, tape: tape) }

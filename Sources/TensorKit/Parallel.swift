@@ -47,6 +47,30 @@ public enum Parallel {
         }
     }
 
+    /// A function of a batch whose samples do not meet, in lanes.
+    /// - Parameters:
+    ///   - batch: [N, ...]
+    ///   - body: from some samples [n, ...] to their results [n, ...].
+    /// - Returns: the results in the order of the samples.
+    public static func inLanes(_ batch: Tensor, _ body: (Tensor) -> Tensor) -> Tensor {
+        let samples = batch.shape.first ?? 0
+        let count = min(samples, threads)
+        if count <= 1 { return body(batch) }
+        var parts = [Tensor?](repeating: nil, count: count)
+        parts.withUnsafeMutableBufferPointer { parts in
+            let parts = parts
+            lanes(count) { parts[$0] = body(batch.rows(samples * $0 / count..<samples * ($0 + 1) / count)) }
+        }
+        let found = parts.compactMap { $0 }
+        let result = Tensor(uninitialized: [samples] + found[0].shape.dropFirst())
+        var target = result.pointer
+        for part in found {
+            target.update(from: part.pointer, count: part.count)
+            target += part.count
+        }
+        return result
+    }
+
     /// 0 outside of parallel work, else 1 and up by thread: what a layer keeps for running on this thread.
     static var slot: Int {
         guard let openMP, openMP.isInParallel() != 0 else { return 0 }

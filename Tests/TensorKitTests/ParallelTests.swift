@@ -33,5 +33,7 @@ import Testing
             expectClose(result, expected, "lanes")
         }
         expectClose(network(x), expected, "whole batch")
+        expectClose(Parallel.inLanes(x, network), expected, "joined lanes")
+        expectClose(Parallel.inLanes(x.rows(0..<1), network), expected.rows(0..<1), "one sample")
     }
 }
