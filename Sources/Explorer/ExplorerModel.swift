@@ -56,8 +56,7 @@ public struct ExplorerModel: Sendable {
     var pictures = PictureStore()
     var thumbnails: [GalleryItem: ImageKey] = [:]
     var thumbnailJob: JobID?
-    /// The places that a picture fills: two people may have the same code.
-    var thumbnailItems: [RenderRequest: Set<GalleryItem>] = [:]
+    var thumbnailItems: [RenderRequest: GalleryItem] = [:]
     var thumbnailChildren: [RenderRequest: Int] = [:]
     var thumbnailWindow: ThumbnailWindow?
     var jobs: [JobID: JobPurpose] = [:]

@@ -58,13 +58,7 @@ public struct DenoisingRun {
     @discardableResult
     public mutating func step() -> Tensor {
         precondition(!isFinished, "all \(stepCount) steps are done")
-        let timestep = scheduler.timesteps[scheduler.stepIndex]
-        let input = scheduler.scaleModelInput(latents)
-        let count = conditioning.samples
-        let output = unet(
-            negativePrompt == nil ? input : stack([input, input]), timesteps: [Int](repeating: timestep, count: count),
-            conditioning: conditioning)
-        let prediction = negativePrompt == nil ? output : guided(output)
+        let prediction = predict(scheduler.scaleModelInput(latents), timestep: scheduler.timesteps[scheduler.stepIndex])
         let result = scheduler.step(modelOutput: prediction, sample: latents) {
             let sources = generators.map { TorchRandomSource(state: $0) }
             let noise = channelsLastNoise(sources, shape: latents.shape)
@@ -74,6 +68,17 @@ public struct DenoisingRun {
         latents = result.prevSample
         estimate = result.predOriginalSample
         return result.predOriginalSample
+    }
+
+    /// The model's answer, with guidance applied.
+    /// - Parameters:
+    ///   - input: [N, H, W, C]
+    ///   - timestep: training time step.
+    /// - Returns: what the model says of `input`, same shape.
+    func predict(_ input: Tensor, timestep: Int) -> Tensor {
+        let timesteps = [Int](repeating: timestep, count: conditioning.samples)
+        guard negativePrompt != nil else { return unet(input, timesteps: timesteps, conditioning: conditioning) }
+        return guided(unet(stack([input, input]), timesteps: timesteps, conditioning: conditioning))
     }
 
     /// unconditional + guidance * (conditional - unconditional), the unconditional half first (2207.12598).

@@ -1,4 +1,5 @@
 import Foundation
+import Library
 import Logging
 import Synchronization
 
@@ -6,7 +7,7 @@ import Synchronization
 enum LogFile {
     /// The logger that everything here writes to.
     static let logger: Logger = {
-        let path = UserFolders().state + "/w2w.log"
+        let path = Directories().log
         return Logger(label: "w2w") { _ in FileLogHandler(file: LogTarget(path: path, limit: 1 << 20)) }
     }()
 

@@ -1,0 +1,34 @@
+import Dispatch
+import EngineAPI
+
+/// The engine: one serial queue that owns the models, and jobs that take turns on it.
+///
+/// Tensors are not `Sendable`; they never leave the queue. Commands come in and events go out as values.
+public final class Engine: EngineService {
+    private let queue: JobQueue
+
+    /// An engine without a space; `.open` gives it one.
+    /// - Parameters:
+    ///   - cacheDirectory: Where thumbnails are kept between runs of the program.
+    ///   - events: Takes the events, on the engine's queue; what takes long there holds the engine up.
+    public init(cacheDirectory: String, events: @escaping @Sendable (EngineEvent) -> Void) {
+        queue = JobQueue(label: "w2w.engine", events: events) { Renderer(cacheDirectory: cacheDirectory) }
+    }
+
+    deinit {
+        queue.shutDown()
+    }
+
+    public func submit(_ command: EngineCommand, as id: JobID) {
+        queue.submit(command, as: id)
+    }
+
+    public func cancel(_ id: JobID) {
+        queue.cancel(id)
+    }
+
+    /// Cancels all jobs; their last events still come. Waits for nothing.
+    public func shutDown() {
+        queue.shutDown()
+    }
+}

@@ -1,0 +1,56 @@
+import EngineAPI
+import Foundation
+import StableDiffusion
+import WeightSpace
+
+/// Opens a space: first what can be shown without a model, told by `.opened`, then the models.
+final class OpenRun: JobRun {
+    private enum Stage {
+        case space
+        case models(Space, SpaceDescription)
+        case warmUp(Studio)
+    }
+
+    private let source: SpaceSource
+    private let install: (Studio) -> Void
+    private var stage = Stage.space
+    private static let stages = 3
+
+    /// - Parameters:
+    ///   - source: What to open.
+    ///   - install: Takes the finished studio.
+    init(_ source: SpaceSource, install: @escaping (Studio) -> Void) {
+        self.source = source
+        self.install = install
+    }
+
+    func advance(_ report: (JobReport) -> Void) throws -> Bool {
+        switch stage {
+        case .space:
+            report(.progress(Progress(activity: "opening the space", done: 0, total: Self.stages)))
+            let space =
+                switch source {
+                case .builtIn: try Space.builtIn()
+                case .folder(let path): try Space(URL(fileURLWithPath: path))
+                }
+            let description = try SpaceDescription(space)
+            report(.opened(description))
+            report(.progress(Progress(activity: "loading the models", done: 1, total: Self.stages)))
+            stage = .models(space, description)
+            return true
+        case .models(let space, let description):
+            let pipeline = try StableDiffusionPipeline(ModelFolder(space.baseFolder))
+            try space.check(pipeline.unet)
+            let studio = try Studio(space: space, pipeline: pipeline, description: description)
+            report(.progress(Progress(activity: "warming up", done: 2, total: Self.stages)))
+            stage = .warmUp(studio)
+            return true
+        case .warmUp(let studio):
+            // Kernels are set up for a shape at its first use: better now than at the first key.
+            if studio.isSmall { try studio.warmUp() }
+            install(studio)
+            report(.progress(Progress(activity: "ready", done: Self.stages, total: Self.stages)))
+            return false
+        }
+    }
+}

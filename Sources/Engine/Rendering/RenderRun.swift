@@ -1,0 +1,45 @@
+import EngineAPI
+import ImageCore
+import StableDiffusion
+
+/// One finished picture, with progress.
+final class RenderRun: JobRun {
+    private let request: RenderRequest
+    private let studio: Studio
+    private let began = ContinuousClock.now
+    private var run: DenoisingRun?
+    private var estimator: ProgressEstimator
+
+    init(_ request: RenderRequest, in studio: Studio) {
+        self.request = request
+        self.studio = studio
+        estimator = ProgressEstimator(activity: "drawing", total: request.settings.steps)
+    }
+
+    func advance(_ report: (JobReport) -> Void) throws -> Bool {
+        guard var run else {
+            if let known = studio.frames.value(for: request) {
+                finish(known, report)
+                return false
+            }
+            run = try studio.start([request.subject], request.settings)
+            return true
+        }
+        let clock = ContinuousClock.now
+        studio.step(&run)
+        self.run = run
+        estimator.add(units: 1, seconds: (ContinuousClock.now - clock) / .seconds(1))
+        report(.progress(estimator.progress))
+        guard run.isFinished else { return true }
+        if let image = studio.decode(run.latents).first {
+            studio.keep(image, for: request)
+            finish(image, report)
+        }
+        return false
+    }
+
+    private func finish(_ image: RGBImage, _ report: (JobReport) -> Void) {
+        let seconds = (ContinuousClock.now - began) / .seconds(1)
+        report(.picture(Picture(request: request, image: image, stage: .final, seconds: seconds)))
+    }
+}

@@ -1,0 +1,48 @@
+import Checkpoints
+import EngineAPI
+import ImageCore
+import NeuralNetworks
+import StableDiffusion
+import WeightSpace
+
+/// Carries out commands on the space that is open. Lives on the engine's queue.
+final class Renderer: JobRunner {
+    /// The space, its models and what was made with them; nil until one is open.
+    private var studio: Studio?
+    private let thumbnails: ThumbnailCache
+
+    init(cacheDirectory: String) {
+        thumbnails = ThumbnailCache(directory: cacheDirectory)
+    }
+
+    func begin(_ command: EngineCommand) throws -> any JobRun {
+        if case .open(let source) = command {
+            // The models of the space before go first, so that two spaces are never in memory at once.
+            studio = nil
+            return OpenRun(source) { [self] in studio = $0 }
+        }
+        guard let studio else { throw EngineFailure(message: "no space is open.", advice: "Open one first.") }
+        switch command {
+        case .open: preconditionFailure("handled above")
+        case .preview(let request):
+            try Studio.check(request.settings)
+            return PreviewRun(request, in: studio)
+        case .render(let request):
+            try Studio.check(request.settings)
+            return RenderRun(request, in: studio)
+        case .thumbnails(let requests): return ThumbnailsRun(requests, in: studio, cache: thumbnails)
+        case .sample(let request): return SampleRun(request, in: studio)
+        case .morph(let request):
+            try Studio.check(request.settings)
+            return try MorphRun(request, in: studio)
+        }
+    }
+
+    func failure(for error: any Error) -> EngineFailure {
+        switch error {
+        case let failure as EngineFailure: failure
+        case let failure as SpaceError: EngineFailure(message: failure.message, advice: failure.advice)
+        default: EngineFailure(message: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import EngineAPI
+import Foundation
+import ImageCore
+
+extension MorphPath: ExpressibleByArgument {}
+
+/// `w2w morph`: the walk between two people.
+struct MorphCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "morph",
+        abstract: "Walk from one person to another.",
+        discussion: """
+            A and B are names of identities, .z files or pictures that carry a code. The ends are drawn first, then the middle outwards; \
+            Ctrl-C keeps the frames that are done. A .png is a strip side by side, .gif and .apng are animations.
+
+            Examples:
+              w2w morph p00042 p00317 --out walk.gif
+              w2w morph p00042 people/001.z --frames 17 --path lerp --out walk.apng
+              w2w morph 001.png 002.png --frames 7 --out strip.png
+            """
+    )
+
+    @OptionGroup var space: SpaceOptions
+
+    @Argument(help: ArgumentHelp("Where the walk begins.", valueName: "A"))
+    var from: String
+
+    @Argument(help: ArgumentHelp("Where it ends.", valueName: "B"))
+    var to: String
+
+    @Option(help: ArgumentHelp("How many pictures, both ends included, 2 to 500.", valueName: "n"))
+    var frames = 9
+
+    @Option(help: "The way: slerp along the great circle, lerp along the straight line.")
+    var path: MorphPath = .slerp
+
+    @OptionGroup var generation: GenerationOptions
+
+    @Option(help: ArgumentHelp("The result: .png (a strip), .gif or .apng (an animation).", valueName: "file"))
+    var out: String
+
+    @Option(help: ArgumentHelp("How long a picture of an animation stands, 0.02 to 10 seconds.", valueName: "seconds"))
+    var secondsPerFrame = 0.12
+
+    func validate() throws {
+        guard (2...500).contains(frames) else { throw ValidationError("'--frames \(frames)' is outside 2 to 500.") }
+        guard (0.02...10).contains(secondsPerFrame) else {
+            throw ValidationError("'--seconds-per-frame \(secondsPerFrame)' is outside 0.02 to 10.")
+        }
+        try OutputFile.validate(out, kinds: ["png", "gif", "apng"])
+    }
+
+    func run() throws {
+        let client = EngineClient()
+        let description = try client.open(space.source)
+        let start = try SubjectArgument(from, in: description)
+        let end = try SubjectArgument(to, in: description)
+        let settings = generation.settings(over: description.defaults)
+        let request = MorphRequest(from: start.code, to: end.code, frames: frames, path: path, settings: settings)
+        var done: [Int: RGBImage] = [:]
+        let text = [
+            PNGText(keyword: "Software", text: "w2w \(W2W.configuration.version)"),
+            PNGText(keyword: "Title", text: "\(start.name) to \(end.name), \(path.rawValue)"),
+            PNGText(keyword: "w2w:space", text: "\(description.name) \(description.fingerprint)"),
+            PNGText(keyword: "w2w:prompt", text: settings.prompt),
+            PNGText(keyword: "w2w:seed", text: "\(settings.seed)"),
+        ]
+        do {
+            try client.run(.morph(request)) { event in
+                if case .frame(_, let frame) = event { done[frame.index] = frame.image }
+            }
+        } catch is Cancelled {
+            guard done.count >= 2 else { throw Cancelled(kept: "nothing was drawn yet.") }
+            try write(done, text: text)
+            throw Cancelled(kept: "\(done.count) of \(frames) pictures are in \(out).")
+        }
+        try write(done, text: text)
+    }
+
+    private func write(_ frames: [Int: RGBImage], text: [PNGText]) throws {
+        let images = frames.sorted { $0.key < $1.key }.map(\.value)
+        if (out as NSString).pathExtension.lowercased() == "png" {
+            try RGBImage.strip(images).writePNG(to: out, text: text)
+        } else {
+            // Forth and back, so that the loop has no jump.
+            try Animation(frames: images, secondsPerFrame: secondsPerFrame, text: text).mirrored.write(to: out)
+        }
+    }
+}

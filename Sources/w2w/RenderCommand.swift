@@ -1,0 +1,91 @@
+import ArgumentParser
+import EngineAPI
+import Foundation
+import ImageCore
+
+/// `w2w render`: one picture.
+struct RenderCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "render",
+        abstract: "Draw one picture of one person.",
+        discussion: """
+            Equal subject and settings give the equal picture. What is not given comes from the space: prompt, seed, sampler, size. A \
+            picture of a code carries it, so --code takes such a picture as well as a .z file.
+
+            Examples:
+              w2w render --identity p00042 --out p42.png
+              w2w render --random 7 --steps 20 --seed 3 --out new.png
+              w2w render --code people/001.z --guidance 1 --show
+              w2w render --base --prompt "photo of a person" --out base.png
+            """
+    )
+
+    @OptionGroup var space: SpaceOptions
+
+    @Option(help: ArgumentHelp("An identity of the space, drawn with its own LoRA vector.", valueName: "name"))
+    var identity: String?
+
+    @Option(help: ArgumentHelp("A weight code: a .z file, or a picture that carries one.", valueName: "file"))
+    var code: String?
+
+    @Option(help: ArgumentHelp("A new person, drawn from the space with this seed.", valueName: "seed"))
+    var random: UInt64?
+
+    @Flag(help: "The base model without anybody's weights.")
+    var base = false
+
+    @OptionGroup var generation: GenerationOptions
+
+    @Option(help: ArgumentHelp("The picture's file: .png, .jpg.", valueName: "file"))
+    var out: String?
+
+    @Flag(help: "Draw the picture into the terminal.")
+    var show = false
+
+    func validate() throws {
+        let given = [identity != nil, code != nil, random != nil, base].filter { $0 }.count
+        guard given == 1 else {
+            throw ValidationError(
+                given == 0
+                    ? "Nobody to draw. Give one of --identity NAME, --code FILE, --random SEED or --base."
+                    : "Only one of --identity, --code, --random and --base can be drawn at a time.")
+        }
+        guard out != nil || show else { throw ValidationError("Nowhere to draw. Give --out FILE.png, --show or both.") }
+        if let out { try OutputFile.validate(out, kinds: ["png", "jpg", "jpeg"]) }
+    }
+
+    func run() throws {
+        let client = EngineClient()
+        let description = try client.open(space.source)
+        let (subject, name) = try subject(in: description, client: client)
+        let request = RenderRequest(subject: subject, settings: generation.settings(over: description.defaults))
+        // Seed first: whoever stops the drawing still knows what it was.
+        LogFile.note(
+            "render \(name) seed \(request.settings.seed) steps \(request.settings.steps) space \(description.fingerprint.prefix(8))"
+        )
+        let picture = try client.render(request)
+        if let out {
+            try picture.image.write(to: out, text: PictureMetadata.texts(for: request, in: description, name: name))
+        }
+        if show { try TerminalPicture.show(picture.image) }
+    }
+
+    private func subject(in description: SpaceDescription, client: EngineClient) throws -> (Subject, String) {
+        if let identity {
+            guard description.identities.names.contains(identity) else {
+                throw SubjectArgument.unknown(identity, in: description)
+            }
+            return (.identity(identity), identity)
+        }
+        if let code {
+            let file = try CodeFile.read(code)
+            return (.code(try file.weightCode(in: description, path: code)), file.name)
+        }
+        if let random {
+            let codes = try client.sample(SampleRequest(count: 1, seed: random))
+            guard let code = codes.first else { throw CommandFailure("the space gave no code for seed \(random).") }
+            return (.code(code), "sample \(random)")
+        }
+        return (.base, "base")
+    }
+}

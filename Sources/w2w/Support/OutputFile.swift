@@ -1,0 +1,45 @@
+import ArgumentParser
+import Foundation
+import ImageCore
+
+/// Checks on files to be written, before minutes of work go into what cannot be kept.
+enum OutputFile {
+    /// Refuses a name of an unknown kind and a folder that is not there.
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - kinds: Endings that can be written, without the dot.
+    /// - Throws: `ValidationError`.
+    static func validate(_ path: String, kinds: [String]) throws {
+        let kind = (path as NSString).pathExtension.lowercased()
+        guard kinds.contains(kind) else {
+            let known = kinds.map { ".\($0)" }.joined(separator: ", ")
+            throw ValidationError("'\(path)' does not say what kind of file it is. Let its name end in \(known).")
+        }
+        let parent = (path as NSString).deletingLastPathComponent
+        var isFolder: ObjCBool = false
+        let exists =
+            parent.isEmpty || FileManager.default.fileExists(atPath: parent, isDirectory: &isFolder) && isFolder.boolValue
+        guard exists else { throw ValidationError("There is no folder '\(parent)' to write '\(path)' into. Make it first.") }
+        guard access(parent.isEmpty ? "." : parent, W_OK) == 0 else {
+            throw ValidationError("The folder of '\(path)' cannot be written.")
+        }
+    }
+
+    /// Makes a folder for results.
+    /// - Parameter path: A folder that is empty or not there yet.
+    /// - Throws: `CommandFailure` when it holds something already or cannot be made.
+    static func makeEmptyFolder(_ path: String) throws {
+        let manager = FileManager.default
+        if let contents = try? manager.contentsOfDirectory(atPath: path), !contents.isEmpty {
+            throw CommandFailure(
+                "the folder '\(path)' holds \(contents.count) files already; nothing was written.",
+                advice: "Give --out another folder, or empty this one.")
+        }
+        do {
+            try manager.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw CommandFailure(
+                "the folder '\(path)' cannot be made: \(String(cString: strerror(errno))).", advice: "Give --out another.")
+        }
+    }
+}

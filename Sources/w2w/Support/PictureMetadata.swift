@@ -1,0 +1,43 @@
+import EngineAPI
+import ImageCore
+
+/// What a picture's file says of how it was drawn: enough to draw it again.
+enum PictureMetadata {
+    /// The text chunk that holds a `CodeFile` in JSON.
+    static let codeKeyword = "w2w:code"
+
+    /// - Parameters:
+    ///   - request: Whose picture, drawn how.
+    ///   - description: The space.
+    ///   - name: What the subject is called.
+    /// - Returns: Text chunks for the PNG file.
+    /// - Throws: When a code holds a number that JSON cannot say.
+    static func texts(for request: RenderRequest, in description: SpaceDescription, name: String) throws -> [PNGText] {
+        let settings = request.settings
+        var texts = [
+            PNGText(keyword: "Software", text: "w2w \(W2W.configuration.version)"),
+            PNGText(keyword: "Title", text: name),
+            PNGText(keyword: "w2w:space", text: description.name),
+            PNGText(keyword: "w2w:space-fingerprint", text: description.fingerprint),
+            PNGText(keyword: "w2w:prompt", text: settings.prompt),
+            PNGText(keyword: "w2w:negative-prompt", text: settings.negativePrompt),
+            PNGText(keyword: "w2w:seed", text: "\(settings.seed)"),
+            PNGText(keyword: "w2w:steps", text: "\(settings.steps)"),
+            PNGText(keyword: "w2w:guidance", text: "\(settings.guidance)"),
+            PNGText(keyword: "w2w:scheduler", text: settings.scheduler.rawValue),
+            PNGText(keyword: "w2w:size", text: "\(settings.width)x\(settings.height)"),
+        ]
+        switch request.subject {
+        case .base:
+            texts.append(PNGText(keyword: "w2w:subject", text: "base"))
+        case .identity(let identity):
+            texts.append(PNGText(keyword: "w2w:subject", text: "identity \(identity)"))
+        case .code(let code):
+            let file = CodeFile(
+                name: name, space: description.name, spaceFingerprint: description.fingerprint, origin: name, code: code.values)
+            texts.append(PNGText(keyword: "w2w:subject", text: "code"))
+            texts.append(PNGText(keyword: codeKeyword, text: String(decoding: try file.encoded(), as: UTF8.self)))
+        }
+        return texts
+    }
+}
