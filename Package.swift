@@ -100,7 +100,8 @@ let package = Package(
         .testTarget(
             name: "LibraryTests",
             dependencies: ["Library", "EngineAPI", "ImageCore", .product(name: "GRDB", package: "GRDB.swift")]),
-        .testTarget(name: "ExplorerTests", dependencies: ["Explorer", "EngineAPI", "ScreenModel", "ImageCore"]),
+        .testTarget(
+            name: "ExplorerTests", dependencies: ["Explorer", "EngineAPI", "ScreenModel", "ImageCore"], exclude: ["Goldens"]),
         .testTarget(
             name: "TerminalTests", dependencies: ["Terminal", "ScreenModel", "ImageCore", "PseudoTerminal", "TerminalDemo"]),
         .testTarget(name: "w2wTests", dependencies: ["w2w", "ImageCore", "ScreenModel", "Terminal", "PseudoTerminal"]),

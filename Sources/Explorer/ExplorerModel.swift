@@ -56,7 +56,8 @@ public struct ExplorerModel: Sendable {
     var pictures = PictureStore()
     var thumbnails: [GalleryItem: ImageKey] = [:]
     var thumbnailJob: JobID?
-    var thumbnailItems: [RenderRequest: GalleryItem] = [:]
+    /// The places that a picture fills: two people may have the same code.
+    var thumbnailItems: [RenderRequest: Set<GalleryItem>] = [:]
     var thumbnailChildren: [RenderRequest: Int] = [:]
     var thumbnailWindow: ThumbnailWindow?
     var jobs: [JobID: JobPurpose] = [:]

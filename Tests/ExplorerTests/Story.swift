@@ -22,7 +22,7 @@ enum TestSpace {
         var codes: [Float] = []
         var labels: [Float] = []
         for row in 0..<identities {
-            for axis in 0..<axes { codes.append(0.5 + 2 * (Float((row * 7 + axis * 13) % 41) / 20 - 1)) }
+            for axis in 0..<axes { codes.append(0.5 + 2 * (Float((row * 7 + axis * 13) % 41) / 20 - 1) + Float(row) * 1e-4) }
             labels += [
                 Float(row % 5) / 4, row % 3 == 0 ? 1 : 0, row % 4 == 0 ? 1 : 0, row % 4 == 0 ? 0 : 1, Float(20 + row % 60),
             ]
@@ -191,7 +191,9 @@ struct Story {
                 .engine(
                     .frame(
                         id,
-                        MorphFrame(index: index, position: position, code: code, image: TestSpace.picture(UInt8(40 + index * 10)))
+                        MorphFrame(
+                            index: index, position: position, code: code,
+                            image: TestSpace.picture(UInt8(min(255, 40 + index * 10))))
                     )))
         }
         if indices == nil { send(.engine(.finished(id))) }

@@ -85,7 +85,7 @@ struct GalleryLayout: Sendable, Hashable {
     ///   - aspect: height of a cell divided by its width.
     init(area: Rect, captionRows: Int, zoom: Int, aspect: Double) {
         self.area = area
-        let wished = max(3, min(area.rows - captionRows, 5 + zoom * 2 + area.rows / 20))
+        let wished = max(3, min(area.rows - captionRows, 5 + zoom * 2 + (area.rows >= 44 ? 1 : 0)))
         // As many rows as the wish allows, then faces as tall as these rows leave.
         rows = area.rows > captionRows ? max(1, area.rows / (max(1, wished) + captionRows)) : 0
         let faceRows = max(1, rows > 0 ? area.rows / rows - captionRows : 1)

@@ -38,7 +38,8 @@ struct Search: Sendable {
         if let sign = word.firstIndex(where: { $0 == ">" || $0 == "<" || $0 == "=" }) {
             let name = String(word[..<sign])
             var number = word[word.index(after: sign)...]
-            if number.first == "=" { number.removeFirst() }
+            let includesEqual = number.first == "="
+            if includesEqual { number.removeFirst() }
             // While the number is still being typed the word alone counts.
             guard let threshold = Float(number) else {
                 return name.isEmpty
@@ -50,10 +51,10 @@ struct Search: Sendable {
                     word: name, isNegated: isNegated != (threshold < 0.5), columns: columns(name, attributes), comparison: .above,
                     threshold: 0.5)
             }
+            let isAbove = word[sign] == ">"
             return Term(
-                word: name, isNegated: isNegated, columns: columns(name, attributes),
-                comparison: word[sign] == ">" ? .above : .below,
-                threshold: threshold)
+                word: name, isNegated: isNegated, columns: columns(name, attributes), comparison: isAbove ? .above : .below,
+                threshold: !includesEqual ? threshold : isAbove ? threshold.nextDown : threshold.nextUp)
         }
         return Term(word: word, isNegated: isNegated, columns: columns(word, attributes), comparison: nil, threshold: 0.5)
     }

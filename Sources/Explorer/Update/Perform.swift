@@ -41,6 +41,8 @@ extension ExplorerModel {
             }
             return nil
         case .swapEnds: return ends.a == nil && ends.b == nil ? "choose A and B first" : nil
+        case .moreFrames where ends.a == nil || ends.b == nil, .fewerFrames where ends.a == nil || ends.b == nil:
+            return "choose A and B first"
         case .moreFrames: return morph.count >= Morph.counts.upperBound ? "\(morph.count) frames are the most" : nil
         case .fewerFrames: return morph.count <= Morph.counts.lowerBound ? "a walk has two ends" : nil
         case .exportStrip, .exportAnimation:
@@ -247,7 +249,7 @@ extension ExplorerModel {
     private mutating func changeTruncation(_ delta: Float) {
         truncation = (((truncation + delta) * 10).rounded() / 10).clamped(to: 0...2)
         say(
-            "new people at ψ \(Format.fixed(truncation, 1)): \(truncation < 0.995 ? "closer to the average" : truncation > 1.005 ? "farther out" : "as they lie") · n draws one"
+            "truncation \(Format.fixed(truncation, 1)): \(truncation < 0.995 ? "new people closer to the average" : truncation > 1.005 ? "new people farther out" : "new people as they lie") · n draws one"
         )
     }
 

@@ -144,17 +144,17 @@ extension ExplorerModel {
         if let key = pictures.finishedPicture(of: request) {
             thumbnails[item] = key
         } else {
-            thumbnailItems[request] = item
-            requests.append(request)
+            if !requests.contains(request) { requests.append(request) }
+            thumbnailItems[request, default: []].insert(item)
         }
     }
 
     mutating func takeThumbnail(_ picture: Picture) {
         let child = thumbnailChildren.removeValue(forKey: picture.request)
-        let item = thumbnailItems.removeValue(forKey: picture.request)
-        guard child != nil || item != nil else { return }
+        let items = thumbnailItems.removeValue(forKey: picture.request) ?? []
+        guard child != nil || !items.isEmpty else { return }
         let key = pictures.add(picture.image, finishedFor: picture.request)
-        if let item { thumbnails[item] = key }
+        for item in items { thumbnails[item] = key }
         if let child, let brood, brood.codes.indices.contains(child), picture.request.subject == .code(brood.codes[child]) {
             self.brood?.pictures[child] = key
         }
@@ -210,8 +210,10 @@ extension ExplorerModel {
         case .galleryRight: gallery.move(by: 1)
         case .galleryUp: gallery.move(rows: -1, columns: layout.columns)
         case .galleryDown: gallery.move(rows: 1, columns: layout.columns)
-        case .galleryPageUp: gallery.move(rows: -max(1, layout.rows), columns: layout.columns)
-        case .galleryPageDown: gallery.move(rows: max(1, layout.rows), columns: layout.columns)
+        case .galleryPageUp, .galleryPageDown:
+            let rows = command == .galleryPageUp ? -max(1, layout.rows) : max(1, layout.rows)
+            gallery.move(rows: rows, columns: layout.columns)
+            gallery.top += rows
         case .galleryFirst: gallery.move(by: -gallery.items.count)
         case .galleryLast: gallery.move(by: gallery.items.count)
         case .larger: gallery.zoom = min(3, gallery.zoom + 1)

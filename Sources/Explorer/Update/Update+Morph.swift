@@ -130,6 +130,6 @@ extension ExplorerModel {
             return "\(morph.finishedCount) of \(morph.frames.count)\(left)"
         }
         if morph.wasCancelled { return "stopped · \(morph.finishedCount) of \(morph.frames.count) kept" }
-        return "\(morph.finishedCount) frames"
+        return "\(morph.finishedCount) frames" + (morph.evenness.map { " · evenness \(Format.similarity($0))" } ?? "")
     }
 }

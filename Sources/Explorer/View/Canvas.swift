@@ -106,7 +106,12 @@ struct Canvas {
 
     /// Words set into the bottom edge of a pane from the right.
     mutating func note(_ words: String, on rect: Rect, _ role: Theme.Role = .dim) {
-        let cut = TextWidth.truncate(words, to: rect.columns - 6)
+        // Where there is no room for all of it, what stands last counts most.
+        var cut = words
+        while TextWidth.columns(of: cut) > rect.columns - 6, let dot = cut.firstRange(of: " · ") {
+            cut = String(cut[dot.upperBound...])
+        }
+        cut = TextWidth.truncate(cut, to: rect.columns - 6)
         let width = TextWidth.columns(of: cut) + 2
         guard !words.isEmpty, width >= 5, rect.rows >= 2 else { return }
         text(" " + cut + " ", x: rect.maxX - 2 - width, y: rect.maxY - 1, role)

@@ -142,14 +142,14 @@ extension ExplorerModel {
         let step = trail.step
         var x = canvas.text("typical", x: rect.x + 1, y: rect.y, .dim, clip: rect) + 1
         if let share = index.typicality(step.code) {
-            x = canvas.text("▕", x: x, y: rect.y, .border, clip: rect)
-            let eighths = Int((share * 80).rounded())
-            var bar = String(repeating: "█", count: eighths / 8)
-            if eighths % 8 > 0 { bar += ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8] }
-            canvas.field(bar, x: x, y: rect.y, columns: 10, share < 0.02 ? .warning : .text, clip: rect)
-            x = canvas.text("▏", x: x + 10, y: rect.y, .border, clip: rect)
+            let isOdd = share < 0.02
+            let filled = Int((share * 12).rounded())
+            canvas.text(String(repeating: "─", count: 12), x: x, y: rect.y, .border, clip: rect)
+            let line = canvas.glyphs == .unicode ? "━" : "="
+            canvas.text(String(repeating: line, count: filled), x: x, y: rect.y, isOdd ? .warning : .text, clip: rect)
+            x += 12
             x = canvas.field(
-                Format.percent(share), x: x, y: rect.y, columns: 5, alignedRight: true, share < 0.02 ? .warning : .text,
+                Format.percent(share), x: x, y: rect.y, columns: 6, alignedRight: true, isOdd ? .warning : .text,
                 clip: rect)
         }
         x += 3
@@ -158,7 +158,7 @@ extension ExplorerModel {
             x = canvas.text(letter, x: x, y: rect.y, role, bold: true, clip: rect) + 1
             x = canvas.text(Format.similarity(index.similarity(step.code, end.code)), x: x, y: rect.y, clip: rect) + 2
         }
-        let psi = "new ψ \(Format.fixed(truncation, 1))"
+        let psi = "truncation \(Format.fixed(truncation, 1))"
         let psiX = rect.maxX - 1 - TextWidth.columns(of: psi)
         if psiX > x {
             canvas.text(psi, x: psiX, y: rect.y, .dim)
@@ -338,7 +338,7 @@ extension ExplorerModel {
     private func drawTrailFaces(_ trail: Trail, on canvas: inout Canvas, in rect: Rect) {
         let faceRows = rect.rows - 1
         let faceColumns = Int((Double(faceRows) * cellAspect).rounded())
-        let cellColumns = max(faceColumns + 2, 12)
+        let cellColumns = max(faceColumns + 2, 16)
         let count = rect.columns / cellColumns
         guard count > 0 else { return }
         let (steps, position) = trail.line(limit: count)

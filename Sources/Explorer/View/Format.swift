@@ -22,7 +22,7 @@ enum Format {
     /// "+1.25", "−0.50", "0.00".
     static func signed(_ value: Float) -> String {
         let text = fixed(value, 2)
-        return text.first == "−" || !text.contains(where: { $0 != "0" && $0 != "." }) ? text : "+" + text
+        return !value.isFinite || text.first == "−" || !text.contains(where: { $0 != "0" && $0 != "." }) ? text : "+" + text
     }
 
     /// ".81", "−.20", "1.00": a similarity with two digits.
@@ -77,7 +77,7 @@ enum Format {
             }
         }
         while let last = text.last, last == "-" || last == "." { text.removeLast() }
-        while text.first == "." { text.removeFirst() }
+        while let first = text.first, first == "-" || first == "." { text.removeFirst() }
         return text.isEmpty ? "face" : String(text.prefix(80))
     }
 }

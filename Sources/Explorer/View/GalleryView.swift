@@ -75,7 +75,7 @@ extension ExplorerModel {
             }
             if isSelected { drawSelection(around: face, in: cell, on: &canvas) }
             let caption = Rect(x: cell.x, y: cell.y + layout.face.rows, columns: cell.columns, rows: 1)
-            drawCaption(name(of: item), in: caption, isSelected: isSelected, .text, on: &canvas)
+            canvas.centred(name(of: item), in: caption, row: 0, isSelected ? .accent : .text, bold: isSelected)
             drawMarks(item, in: Rect(x: cell.x, y: caption.y + 1, columns: cell.columns, rows: 1), screen, on: &canvas)
         }
         let rows = (gallery.items.count + layout.columns - 1) / layout.columns

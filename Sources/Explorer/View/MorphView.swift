@@ -17,12 +17,10 @@ extension ExplorerModel {
         drawEnd(.b, in: layout.b, on: &canvas)
         drawCurrent(in: layout.current, on: &canvas)
         for (index, rect) in layout.frames { drawStripFrame(index, in: rect, layout, on: &canvas) }
-        if let evenness = morph.evenness, layout.stepRow < inner.maxY {
-            let words = "evenness \(Format.similarity(evenness))"
-            let x = inner.maxX - 1 - TextWidth.columns(of: words)
-            // Only where the last step's figure leaves room.
-            let used = layout.frames.last.map { $0.rect.x + 2 } ?? 0
-            if x > used { canvas.text(words, x: x, y: layout.stepRow, .dim, clip: inner) }
+        if let first = layout.frames.first, morph.stepSizes.contains(where: { $0 != nil }), layout.frames.count > 1 {
+            // The figures stand between the frames; their name has the room before the first one.
+            let room = Rect(x: inner.x + 1, y: layout.stepRow, columns: first.rect.x + first.rect.columns - inner.x - 2, rows: 1)
+            canvas.text("step", x: room.x, y: room.y, .border, clip: room)
         }
         drawMorphEdge(layout.pane, on: &canvas)
     }

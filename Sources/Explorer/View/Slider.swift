@@ -87,12 +87,8 @@ enum Slider {
         } else {
             canvas.text("▌", x: middle, y: row, role, selected: true)
             canvas.text(String(repeating: "█", count: full), x: middle - full, y: row, role, selected: true)
-            if rest > 0 {
-                // A block from the right is one from the left in reverse.
-                var style = canvas.style(role, selected: true)
-                style.reverse.toggle()
-                canvas.grid.put(leftEighths[8 - rest], x: middle - full - 1, y: row, style: style)
-            }
+            // Blocks that begin at the right exist in halves and eighths only.
+            if rest >= 2 { canvas.text(rest < 4 ? "▕" : "▐", x: middle - full - 1, y: row, role, selected: true) }
         }
     }
 

@@ -1,0 +1,202 @@
+import EngineAPI
+import ScreenModel
+import Testing
+
+@testable import Explorer
+
+@Suite("Layout and looks") struct LayoutTests {
+    /// Stories with something on every screen.
+    static func stories(_ glyphs: GlyphSet = .unicode, _ graphics: GraphicsMode = .sixel) -> [(String, Story)] {
+        var explore = Story.opened(glyphs: glyphs, graphics: graphics)
+        explore.press("a")
+        explore.press(KeyEvent(.right, shift: true))
+        explore.press(.down)
+        explore.press(KeyEvent(.left, shift: true))
+        explore.press("u")
+        var children = explore
+        children.press("N")
+        children.answerSample(0.4)
+        children.finishThumbnails()
+        var people = explore
+        people.send(.library(.favourites([GalleryStories.favourite(1, "Ünï 日本 🙂", tags: ["kind"])])))
+        people.press("2")
+        people.press(.right)
+        people.wait(1)
+        people.finishThumbnails()
+        people.press("b")
+        var morph = people
+        morph.press("3")
+        morph.drawFrames([0, 8, 4, 3])
+        var saved = people
+        saved.press("4")
+        saved.finishThumbnails()
+        var help = explore
+        help.press("?")
+        var palette = people
+        palette.press(":")
+        var typing = explore
+        typing.press("i")
+        let loading = Story(ExplorerOptions(size: Size(columns: 120, rows: 34), glyphs: glyphs, resumesLastWalk: false))
+        return [
+            ("explore", explore), ("children", children), ("people", people), ("morph", morph), ("saved", saved), ("help", help),
+            ("palette", palette), ("typing", typing), ("loading", loading),
+        ]
+    }
+
+    static let sizes: [Size] = {
+        var sizes: [Size] = []
+        for columns in [0, 1, 7, 59, 60, 61, 80, 99, 100, 140, 300] {
+            for rows in [0, 1, 19, 20, 24, 34, 61, 100] { sizes.append(Size(columns: columns, rows: rows)) }
+        }
+        return sizes
+    }()
+
+    @Test("from 1x1 to 300x100: pictures inside, none over another, none in the last row, blank cells below them")
+    func placements() {
+        for (name, var story) in Self.stories() {
+            for size in Self.sizes {
+                story.send(.input(.resized(size)))
+                let frame = story.model.view(size: size)
+                #expect(frame.grid.size == size)
+                for (place, placement) in frame.placements.enumerated() {
+                    let rect = placement.rect
+                    #expect(
+                        rect.x >= 0 && rect.y >= 0 && rect.maxX <= size.columns && rect.maxY < size.rows && !rect.isEmpty,
+                        "\(name) \(size): \(placement)")
+                    #expect(
+                        !frame.placements[(place + 1)...].contains { $0.rect.intersects(rect) }, "\(name) \(size): \(placement)")
+                    #expect(story.model.image(for: placement.image) != nil, "\(name) \(size): \(placement.slot) has no pixels")
+                    var isBlank = true
+                    for y in rect.y..<rect.maxY {
+                        for x in rect.x..<rect.maxX where frame.grid[x, y].character != " " { isBlank = false }
+                    }
+                    #expect(isBlank, "\(name) \(size): words below \(placement.slot)")
+                }
+                #expect(Set(frame.placements.map(\.slot)).count == frame.placements.count, "\(name) \(size): a slot twice")
+                if let cursor = frame.cursor { #expect(frame.grid.bounds.contains(cursor), "\(name) \(size)") }
+            }
+        }
+    }
+
+    @Test("mouse and keys at every size do not trap")
+    func mouseEverywhere() {
+        for (_, var story) in Self.stories() {
+            for size in [Size(columns: 1, rows: 1), Size(columns: 60, rows: 20), Size(columns: 111, rows: 41)] {
+                story.send(.input(.resized(size)))
+                for y in stride(from: 0, to: size.rows, by: 4) {
+                    for x in stride(from: 0, to: size.columns, by: 9) {
+                        var copy = story
+                        copy.send(.input(.mouse(MouseEvent(.wheelDown, at: Point(x: x, y: y)))))
+                        copy.click(Point(x: x, y: y))
+                        copy.send(.input(.mouse(MouseEvent(.drag, at: Point(x: x + 3, y: y)))))
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("a window that is too small says how large it must be")
+    func tooSmall() {
+        var story = Story.opened()
+        let size = Size(columns: 52, rows: 18)
+        story.send(.input(.resized(size)))
+        #expect(story.screen.contains("make the window at least 60x20 (now 52x18)"))
+        #expect(story.frame.placements.isEmpty)
+    }
+
+    @Test("without UTF-8 every character is ASCII")
+    func ascii() {
+        for (name, story) in Self.stories(.ascii) {
+            for size in [Size(columns: 120, rows: 34), Size(columns: 60, rows: 20)] {
+                let cells = story.model.view(size: size).grid.cells
+                #expect(cells.allSatisfy { $0.character.isASCII }, "\(name)")
+            }
+        }
+    }
+
+    @Test("without pictures nothing is placed, and the screen says what to do")
+    func noGraphics() {
+        for (name, story) in Self.stories(.unicode, .none) { #expect(story.frame.placements.isEmpty, "\(name)") }
+        #expect(Story.opened(graphics: .none).screen.contains("w2w probe"))
+    }
+
+    @Test(
+        "the face is the hero: it takes at least a third of the window's height, and grows with it",
+        arguments: [
+            (60, 20), (80, 24), (80, 40), (100, 30), (120, 34), (160, 50), (200, 60), (300, 100),
+        ])
+    func hero(columns: Int, rows: Int) {
+        let layout = Story.opened().model.exploreLayout(size: Size(columns: columns, rows: rows))
+        let face = min(layout.preview.rows - 2, (layout.preview.columns - 2) / 2)
+        #expect(face * 3 >= rows, "\(face) rows of \(rows)")
+        #expect(layout.list.columns >= min(columns, 42) && layout.list.rows >= 5)
+    }
+
+    @Test("nothing jumps: the panes stand where they stood while values and pictures change")
+    func nothingJumps() {
+        var story = Story.opened()
+        let before = story.frame.placements.map(\.rect)
+        func frameCharacters(_ story: Story) -> [Int] {
+            let grid = story.frame.grid
+            return grid.cells.indices.filter { "╭╮╰╯│".contains(grid.cells[$0].character) }
+        }
+        let lines = frameCharacters(story)
+        for key in [KeyEvent(.right), KeyEvent(.right, shift: true), KeyEvent(.down), KeyEvent(.left), KeyEvent(.character("a"))]
+        {
+            story.press(key)
+            #expect(story.frame.placements.map(\.rect) == before)
+            #expect(frameCharacters(story) == lines)
+        }
+    }
+
+    @Test("sliders: zero in the middle, ends at three sigma, the mouse finds the value that is drawn")
+    func sliders() {
+        let cells = Rect(x: 10, y: 0, columns: 21, rows: 1)
+        #expect(Slider.sigma(atColumn: 20, of: cells) == 0)
+        #expect(Slider.sigma(atColumn: 10, of: cells) == -3)
+        #expect(Slider.sigma(atColumn: 30, of: cells) == 3)
+        #expect(Slider.sigma(atColumn: 500, of: cells) == 3)
+        func drawn(_ value: Float, glyphs: GlyphSet = .unicode, isSelected: Bool = false) -> String {
+            var canvas = Canvas(size: Size(columns: 31, rows: 1), theme: .dusk, glyphs: glyphs)
+            Slider.draw(on: &canvas, in: cells, value: value, isSelected: isSelected)
+            return String(canvas.frame().grid.text(row: 0).dropFirst(10))
+        }
+        #expect(drawn(0) == "··········●··········")
+        #expect(drawn(1.5) == "··········┼━━━━●·····")
+        #expect(drawn(-3) == "●━━━━━━━━━┼··········")
+        #expect(drawn(4.2) == "··········┼━━━━━━━━━▸")
+        #expect(drawn(1.5, glyphs: .ascii) == "..........|====o.....")
+        #expect(drawn(1.5, isSelected: true) == "··········▐████▌·····")
+        #expect(drawn(-1.5, isSelected: true) == "·····▐████▌··········")
+    }
+
+    @Test("drag and wheel move a slider, a click chooses")
+    func mouse() throws {
+        var story = Story.opened()
+        let canvas = story.model.canvas(size: story.model.size)
+        let axis = story.model.axes.rows[3]
+        let hit = try #require(canvas.hits.first { if case .slider(axis, _) = $0.target { true } else { false } })
+        guard case .slider(_, let cells) = hit.target else { return }
+        let middle = Point(x: cells.x + cells.columns / 2, y: cells.y)
+        story.send(.input(.mouse(MouseEvent(.press, at: middle))))
+        #expect(story.model.axes.selectedAxis == axis)
+        #expect(story.sigma(axis) == 0)
+        story.send(.input(.mouse(MouseEvent(.drag, at: Point(x: cells.maxX - 1, y: 0)))))
+        #expect(abs(story.sigma(axis) - 3) < 1e-5)
+        story.send(.input(.mouse(MouseEvent(.release, at: middle))))
+        story.send(.input(.mouse(MouseEvent(.drag, at: middle))))
+        #expect(abs(story.sigma(axis) - 3) < 1e-5)
+        story.send(.input(.mouse(MouseEvent(.wheelDown, at: middle))))
+        #expect(abs(story.sigma(axis) - 2.75) < 1e-5)
+        // The second tab of the top line.
+        let tab = try #require(canvas.hits.first { $0.target == .command(.showPeople) })
+        story.click(Point(x: tab.rect.x, y: tab.rect.y))
+        #expect(story.model.screen == .people)
+        let cell = try #require(story.model.canvas(size: story.model.size).hits.first { $0.target == .galleryCell(4) })
+        story.click(Point(x: cell.rect.x + 1, y: cell.rect.y + 1))
+        #expect(story.model.people.selected == 4)
+        story.click(Point(x: cell.rect.x + 1, y: cell.rect.y + 1))
+        #expect(story.model.screen == .explore)
+        #expect(story.step?.title == "p00005")
+    }
+}
