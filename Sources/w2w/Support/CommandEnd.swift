@@ -81,7 +81,7 @@ struct CommandEnd {
     }
 
     /// An error of a system call or of a library in one line.
-    private static func sentence(of error: any Error) -> String {
+    static func sentence(of error: any Error) -> String {
         if let system = error as? CocoaError {
             let path = system.filePath ?? ""
             let reason = (system.underlying as? POSIXError).map { String(cString: strerror($0.code.rawValue)) }
