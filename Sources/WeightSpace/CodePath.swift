@@ -50,6 +50,7 @@ public struct CodePath: Sendable {
 
     /// The code at a position; exactly `from` at 0 and `to` at 1.
     /// - Parameter position: 0...1
+    /// - Returns: [d]
     public func code(at position: Float) -> [Float] {
         if position <= 0 { return from }
         if position >= 1 { return to }

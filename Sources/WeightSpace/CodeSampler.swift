@@ -87,7 +87,7 @@ struct CodeMoments {
     /// - Parameters:
     ///   - means: posterior means, [N, d] row-major.
     ///   - logVariances: [N, d] row-major.
-    ///   - dimension: d.
+    ///   - d: length of a code.
     init(means: [Float], logVariances: [Float], dimension d: Int) {
         let count = means.count / d
         var mean = [Double](repeating: 0, count: d)

@@ -51,6 +51,7 @@ public enum DataScaling {
     /// - Parameters:
     ///   - vectors: raw training vectors, [N, n].
     ///   - reach: where the largest deviation from the mean goes; below 1, the most a hyperbolic tangent can give.
+    /// - Returns: an affine scaling.
     public static func centred(on vectors: Tensor, reach: Float = 0.8) -> DataScaling {
         let (count, n) = (vectors.shape[0], vectors.shape[1])
         var mean = [Double](repeating: 0, count: n)

@@ -102,6 +102,7 @@ public struct LoRALayout: Sendable, Equatable {
 
     /// The adapter that a vector describes, for the pipeline.
     /// - Parameter vector: [vectorLength] or [1, vectorLength]
+    /// - Returns: factors for every adapted layer.
     /// - Precondition: the vector has the layout's length.
     public func adapter(of vector: Tensor) -> LoRAAdapter {
         precondition(vector.count == vectorLength, "a vector \(vector.shape) for length \(vectorLength)")
@@ -120,6 +121,7 @@ public struct LoRALayout: Sendable, Equatable {
 
     /// The adapters of a batch of vectors, in their order.
     /// - Parameter vectors: [N, vectorLength]
+    /// - Returns: N adapters.
     public func adapters(of vectors: Tensor) -> [LoRAAdapter] {
         (0..<vectors.shape[0]).map { adapter(of: vectors.rows($0..<($0 + 1))) }
     }

@@ -112,6 +112,7 @@ public final class WeightVAE: Module {
 
     /// Everything that `vae.safetensors` holds.
     /// - Parameter type: of the weights; offset and scale stay float32.
+    /// - Returns: published keys, then the scaling.
     public func stored(as type: ElementType) -> [StoredTensor] {
         var tensors = storedTensors(as: type)
         if case .affine(let offset, let scale) = scaling {

@@ -46,19 +46,28 @@ public struct Spectrum {
         components = LinearKernel(inFeatures: n, outFeatures: rows).inputGradient(mixing, weight: centred, version: 0)
     }
 
+    /// Sum of the squared distances of vectors from the mean.
+    func squaredDistance(of vectors: Tensor) -> Double { Kernels.sumOfSquares(centred(vectors)) }
+
+    private func centred(_ vectors: Tensor) -> Tensor {
+        let n = mean.count
+        let result = vectors.copy()
+        for row in 0..<vectors.shape[0] {
+            for i in 0..<n { result.pointer[row * n + i] -= mean[i] }
+        }
+        return result
+    }
+
     /// Share of the variance of other vectors around this mean that the first components explain (R2).
     /// - Parameters:
     ///   - vectors: [N, n]
     ///   - count: number of components.
+    /// - Returns: at most 1.
     public func explained(of vectors: Tensor, components count: Int) -> Double {
-        let (rows, n) = (vectors.shape[0], vectors.shape[1])
-        let centred = vectors.copy()
-        for row in 0..<rows {
-            for i in 0..<n { centred.pointer[row * n + i] -= mean[i] }
-        }
+        let centred = centred(vectors)
         let kept = min(count, components.shape[0])
         guard kept > 0 else { return 0 }
-        let coefficients = LinearKernel(inFeatures: n, outFeatures: kept).forward(
+        let coefficients = LinearKernel(inFeatures: mean.count, outFeatures: kept).forward(
             centred, weight: components.rows(0..<kept), version: 0)
         // The components are orthonormal: the squared length of the projection is that of its coefficients.
         return Kernels.sumOfSquares(coefficients) / max(Kernels.sumOfSquares(centred), .leastNonzeroMagnitude)

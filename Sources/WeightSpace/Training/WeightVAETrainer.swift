@@ -124,6 +124,7 @@ public final class WeightVAETrainer {
     ///   - x: scaled vectors, [N, n].
     ///   - noise: standard normal numbers, [N, latentDim].
     ///   - beta: weight of the KL term.
+    /// - Returns: the losses.
     static func losses(_ vae: WeightVAE, x: Tensor, noise: Tensor, beta: Float) -> Losses {
         let tape = Tape()
         let (mean, logVariance) = vae.encodeScaled(x, tape: tape)

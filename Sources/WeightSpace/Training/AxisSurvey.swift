@@ -1,0 +1,76 @@
+import Foundation
+import TensorKit
+
+/// Measures what each axis of a weight VAE carries.
+enum AxisSurvey {
+    /// Codes from which an axis' effect is measured.
+    private static let probes = 16
+    /// Attributes kept for each axis, and the weakest correlation worth showing.
+    private static let kept = (count: 4, least: 0.2)
+
+    /// - Parameters:
+    ///   - vae: trained and standardised.
+    ///   - means: posterior means of the identities, [N, d].
+    ///   - logVariances: [N, d]
+    ///   - labels: of the same N identities, or empty.
+    /// - Returns: one description an axis.
+    static func axes(of vae: WeightVAE, means: Tensor, logVariances: Tensor, labels: IdentityLabels) -> [LatentAxis] {
+        let d = vae.configuration.latentDim
+        let moments = CodeMoments(means: means.array, logVariances: logVariances.array, dimension: d)
+        let count = means.shape[0]
+        let deviations = (0..<d).map { max(1e-6, moments.covariance[$0 * d + $0].squareRoot()) }
+        let effects = (0..<d).map { effect(of: $0, vae: vae, means: means, deviation: Float(deviations[$0])) }
+        let strongest = max(effects.max() ?? 0, .leastNonzeroMagnitude)
+        let columns = labels.attributeNames.indices.map(labels.column)
+        return (0..<d).map { axis in
+            let values = (0..<count).map { means.pointer[$0 * d + axis] }
+            var kl = 0.0
+            for row in 0..<count {
+                let (m, l) = (Double(values[row]), Double(logVariances.pointer[row * d + axis]))
+                kl += 0.5 * (m * m + exp(l) - 1 - l) / Double(count)
+            }
+            let correlations = zip(labels.attributeNames, columns)
+                .map { LatentAxis.Correlation(attribute: $0, value: Float(correlation(values, $1))) }
+                .filter { abs($0.value) >= Float(kept.least) }
+                .sorted { abs($0.value) > abs($1.value) }
+            return LatentAxis(
+                index: axis, kl: Float(kl), variance: Float(moments.variance[axis]), mean: Float(moments.mean[axis]),
+                deviation: Float(deviations[axis]), effect: effects[axis] / strongest,
+                correlations: Array(correlations.prefix(kept.count)))
+        }
+    }
+
+    /// Mean Euclidean change of the decoded vector for one deviation, over some of the identities.
+    private static func effect(of axis: Int, vae: WeightVAE, means: Tensor, deviation: Float) -> Float {
+        let (count, d) = (means.shape[0], means.shape[1])
+        let rows = (0..<min(probes, count)).map { $0 * count / min(probes, count) }
+        let codes = means.gathering(rows + rows)
+        for i in rows.indices {
+            codes.pointer[i * d + axis] += deviation
+            codes.pointer[(rows.count + i) * d + axis] -= deviation
+        }
+        let vectors = vae.decode(codes)
+        let up = vectors.rows(0..<rows.count)
+        let down = vectors.rows(rows.count..<(2 * rows.count))
+        let n = vectors.shape[1]
+        let difference = Kernels.scaledDifference(up, down, factor: 0.5)
+        let lengths = rows.indices.map { Kernels.sumOfSquares(difference.rows($0..<($0 + 1)).reshaped([n])).squareRoot() }
+        return Float(lengths.reduce(0, +) / Double(max(1, lengths.count)))
+    }
+
+    /// Pearson's correlation over the rows that have a label; 0 when one side does not vary.
+    static func correlation(_ a: [Float], _ b: [Float]) -> Double {
+        let pairs = zip(a, b).filter { !$0.1.isNaN }.map { (Double($0.0), Double($0.1)) }
+        guard pairs.count > 2 else { return 0 }
+        let n = Double(pairs.count)
+        let (meanA, meanB) = (pairs.reduce(0) { $0 + $1.0 } / n, pairs.reduce(0) { $0 + $1.1 } / n)
+        var (cross, squareA, squareB) = (0.0, 0.0, 0.0)
+        for (x, y) in pairs {
+            cross += (x - meanA) * (y - meanB)
+            squareA += (x - meanA) * (x - meanA)
+            squareB += (y - meanB) * (y - meanB)
+        }
+        let product = (squareA * squareB).squareRoot()
+        return product > 1e-12 ? cross / product : 0
+    }
+}

@@ -1,0 +1,183 @@
+import Checkpoints
+import Foundation
+import NeuralNetworks
+import TensorKit
+
+/// Turns a finished training run into a space on disk.
+public struct SpaceAssembly {
+    /// How the base model comes into the new space.
+    public enum Base: String, Sendable, CaseIterable {
+        /// Its files are copied.
+        case copy
+        /// `space.json` names the folder where it lies.
+        case refer
+    }
+
+    public let source: TrainingSource
+    public let folder: URL
+    public var name: String
+    public var base: Base
+
+    public init(source: TrainingSource, folder: URL, name: String, base: Base) {
+        self.source = source
+        self.folder = folder
+        self.name = name
+        self.base = base
+    }
+
+    /// What the run came to.
+    public struct Report: Sendable {
+        /// Share of the variance that survives encoding and decoding, by split; from the weights as stored.
+        public let trainR2, validationR2, testR2: Double
+        /// Of a PCA of the training vectors with as many components as the code has numbers, on the same test vectors.
+        public let pcaTestR2: Double
+        public let activeAxes: Int
+        /// KL in nats for each identity, summed over the axes.
+        public let kl: Double
+        /// Variance of decoded N(0, I) codes as a share of the training vectors' variance.
+        public let sampleVariance: Double
+    }
+
+    /// Writes the space. Parts appear one by one, `space.json` last; weights are stored as float16.
+    /// - Parameter trainer: a finished run; its weights are standardised in place.
+    /// - Returns: the measures, which are also recorded.
+    /// - Throws: `CheckpointError` when a file cannot be written, `SpaceError` when there is no base model.
+    public func write(_ trainer: WeightVAETrainer) throws -> Report {
+        guard let baseURL = source.baseURL else {
+            throw SpaceError(
+                "\(source.weightsURL.path): there is no base model beside the weights",
+                advice: "Put its diffusers folder there as base/.")
+        }
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let url = { folder.appendingPathComponent($0) }
+        standardize(trainer)
+        try SafetensorsWriter.write(trainer.vae.stored(as: .float16), to: url("vae.safetensors"))
+        // What is measured and recorded is what the file holds, not what it was rounded from.
+        let vae = try WeightVAE(weights: url("vae.safetensors"), configuration: trainer.vae.configuration)
+        let vectors = source.weights.tensor()
+        let codes = vae.encode(vectors)
+        try SafetensorsWriter.write(
+            [StoredTensor("mean", codes.mean), StoredTensor("log_variance", codes.logVariance)], to: url("codes.safetensors"))
+        let axes = AxisSurvey.axes(of: vae, means: codes.mean, logVariances: codes.logVariance, labels: source.labels)
+        try write(LatentAxis.json(axes), to: url("axes.json"))
+        let report = try measure(trainer, vae: vae, vectors: vectors, axes: axes)
+        try write(record(trainer, report), to: url("vae.json"))
+        try write(Self.log(trainer), to: url("training.csv"))
+
+        var paths: [SpaceManifest.Part: String] = [
+            .layout: "layout.json", .weights: "weights.safetensors", .vae: "vae.json", .codes: "codes.safetensors",
+            .axes: "axes.json",
+        ]
+        try copy(source.layoutURL, to: url("layout.json"))
+        try copy(source.weightsURL, to: url("weights.safetensors"))
+        if let identities = source.identitiesURL {
+            try copy(identities, to: url("identities.csv"))
+        } else {
+            try write("identity\n" + source.labels.names.map { $0 + "\n" }.joined(), to: url("identities.csv"))
+        }
+        paths[.identities] = "identities.csv"
+        paths[.base] = try placeBase(baseURL)
+        var manifest = SpaceManifest(name: name, paths: paths, defaults: source.defaults)
+        manifest.digests = try digests(base: paths[.base] ?? "base")
+        try write(manifest.json, to: url("space.json"))
+        return report
+    }
+
+    private func standardize(_ trainer: WeightVAETrainer) {
+        let codes = trainer.vae.encodeScaled(trainer.scaled.gathering(trainer.split.train))
+        let moments = CodeMoments(
+            means: codes.mean.array, logVariances: codes.logVariance.array, dimension: trainer.plan.latentDim)
+        CodeStandardization.apply(to: trainer.vae, moments: moments)
+    }
+
+    private func measure(_ trainer: WeightVAETrainer, vae: WeightVAE, vectors: Tensor, axes: [LatentAxis]) throws -> Report {
+        let split = trainer.split
+        let training = vectors.gathering(split.train)
+        let spectrum = try Spectrum(of: training, components: trainer.plan.latentDim)
+        func r2(_ rows: [Int]) -> Double {
+            let raw = vectors.gathering(rows)
+            let decoded = vae.decode(vae.encode(raw).mean)
+            let error = Kernels.sumOfSquares(Kernels.scaledDifference(decoded, raw, factor: 1))
+            return 1 - error / spectrum.squaredDistance(of: raw)
+        }
+        let noise = TorchRandomSource(seed: trainer.plan.seed).normal(shape: [256, trainer.plan.latentDim])
+        let sampled = try Spectrum(of: vae.decode(noise), components: 1).total
+        return Report(
+            trainR2: r2(split.train), validationR2: r2(split.validation), testR2: r2(split.test),
+            pcaTestR2: spectrum.explained(of: vectors.gathering(split.test), components: trainer.plan.latentDim),
+            activeAxes: axes.filter(\.isActive).count, kl: axes.reduce(0) { $0 + Double($1.kl) },
+            sampleVariance: sampled / spectrum.total)
+    }
+
+    private func record(_ trainer: WeightVAETrainer, _ report: Report) -> String {
+        let plan = trainer.plan
+        let names = { (rows: [Int]) in JSONValue.array(rows.sorted().map { .string(source.labels.names[$0]) }) }
+        let results: [JSONValue.Member] = [
+            ("train_r2", report.trainR2), ("validation_r2", report.validationR2), ("test_r2", report.testR2),
+            ("test_r2_pca", report.pcaTestR2), ("active_axes", Double(report.activeAxes)), ("kl_nats", report.kl),
+            ("sample_variance", report.sampleVariance),
+        ].map { .init($0.0, .float(Float($0.1))) }
+        let training: [JSONValue.Member] = [
+            .init("steps", .integer(plan.steps)), .init("batch", .integer(plan.batch)),
+            .init("learning_rate", .number(plan.learningRate)), .init("final_learning_rate", .number(plan.finalLearningRate)),
+            .init("warmup", .integer(plan.warmup)), .init("mixing", .number(plan.mixing)),
+            .init("schedule", .string(plan.schedule.rawValue)),
+            .init("initialization", .string(plan.initialization.rawValue)), .init("beta", .float(Float(trainer.beta))),
+            .init("decoder_variance", .float(Float(trainer.decoderVariance))),
+            .init("seed", .integer(Int(truncatingIfNeeded: plan.seed))),
+            .init(
+                "split",
+                .object([.init("validation", names(trainer.split.validation)), .init("test", names(trainer.split.test))])),
+            .init("results", .object(results)),
+        ]
+        return JSONValue.object(trainer.vae.configuration.jsonMembers + [.init("training", .object(training))]).text() + "\n"
+    }
+
+    /// The log of losses as a table. KL in nats for each vector.
+    static func log(_ trainer: WeightVAETrainer) -> String {
+        let dimension = Float(trainer.plan.latentDim)
+        return "step,loss,reconstruction,kl,beta,active_axes,validation_r2\n"
+            + trainer.log.map {
+                "\($0.step),\($0.loss),\($0.reconstruction),\($0.kl * dimension),\($0.beta),\($0.activeAxes),\($0.validationR2)\n"
+            }.joined()
+    }
+
+    private func write(_ text: String, to url: URL) throws {
+        try AtomicFile.write(to: url) { try $0.append(text) }
+    }
+
+    private func copy(_ from: URL, to: URL) throws {
+        guard from.resolvingSymlinksInPath() != to.resolvingSymlinksInPath() else { return }
+        let file = try MappedFile(from)
+        try AtomicFile.write(to: to) { try $0.append(file.bytes) }
+    }
+
+    /// Brings the base model in.
+    /// - Returns: its path for `space.json`.
+    private func placeBase(_ baseURL: URL) throws -> String {
+        let target = folder.appendingPathComponent("base")
+        if baseURL.resolvingSymlinksInPath() == target.resolvingSymlinksInPath() { return "base" }
+        guard base == .copy else { return baseURL.resolvingSymlinksInPath().path }
+        for path in try FileManager.default.subpathsOfDirectory(atPath: baseURL.path) {
+            let from = baseURL.appendingPathComponent(path)
+            var isFolder: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: from.path, isDirectory: &isFolder), !isFolder.boolValue else { continue }
+            let to = target.appendingPathComponent(path)
+            try FileManager.default.createDirectory(at: to.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try copy(from, to: to)
+        }
+        return "base"
+    }
+
+    private func digests(base: String) throws -> [String: String] {
+        var digests = [String: String]()
+        var parts = ["layout.json", "weights.safetensors", "identities.csv", "vae.json", "vae.safetensors", "codes.safetensors"]
+        parts.append("axes.json")
+        let baseFolder = Space.url(base, folder: folder)
+        for path in try FileManager.default.subpathsOfDirectory(atPath: baseFolder.path) where path.hasSuffix(".safetensors") {
+            parts.append(base + "/" + path)
+        }
+        for part in parts { digests[part] = try SHA256.hexDigest(of: Space.url(part, folder: folder)) }
+        return digests
+    }
+}

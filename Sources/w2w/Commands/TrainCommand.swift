@@ -1,0 +1,170 @@
+import ArgumentParser
+import EngineAPI
+import Foundation
+import WeightSpace
+
+/// `w2w train`: a weight VAE over LoRA vectors, and the space around it.
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Train a weight VAE on LoRA vectors and write a space.",
+        discussion: """
+            WEIGHTS is a weights.safetensors with layout.json, identities.csv and base/ beside it, or a space folder. The run is decided \
+            by its options and its seed: the same command makes the same space. A tenth of the identities is kept aside for validation, \
+            a tenth for the test. Ctrl-C keeps a checkpoint in SPACE; --resume goes on from it exactly.
+
+            Examples:
+              w2w train celeb/weights.safetensors --out ~/spaces/celeb
+              w2w train celeb --out ~/spaces/wide --latent 128 --hidden 1024,512
+              w2w train celeb --out ~/spaces/celeb --resume
+            """
+    )
+
+    @Argument(help: "LoRA vectors: a safetensors file or a space folder.")
+    var weights: String
+
+    @Option(help: ArgumentHelp("The folder of the new space.", valueName: "space"))
+    var out: String
+
+    @Option(help: "The family of the weight VAE.")
+    var variant: WeightVAEConfiguration.Variant = .vanilla
+
+    @Option(help: ArgumentHelp("Numbers in a code.", valueName: "n"))
+    var latent = 64
+
+    @Option(help: ArgumentHelp("Widths of the hidden layers, from the vector inwards.", valueName: "a,b,…"))
+    var hidden = "512,256"
+
+    @Option(help: ArgumentHelp("Level of the KL term: a number, or auto from the spectrum of the vectors.", valueName: "auto|x"))
+    var beta = "auto"
+
+    @Option(help: "How the KL term sets in.")
+    var schedule: KLSchedule = .annealed
+
+    @Option(help: "Where the weights start.")
+    var initialization: Initialization = .spectral
+
+    @Option(help: ArgumentHelp("Steps of the optimiser.", valueName: "n"))
+    var steps = 3000
+
+    @Option(help: ArgumentHelp("Vectors in a step.", valueName: "n"))
+    var batch = 64
+
+    @Option(help: ArgumentHelp("Adam's learning rate at its highest.", valueName: "x"))
+    var learningRate = 3e-4
+
+    @Option(help: ArgumentHelp("Share of a batch that blends two identities, 0 to 1.", valueName: "x"))
+    var mixing = 1.0
+
+    @Option(help: ArgumentHelp("Decides split, initial weights, batches and noise.", valueName: "n"))
+    var seed: UInt64 = 0
+
+    @Option(help: "Copy the base model into the space, or only refer to it.")
+    var base: SpaceAssembly.Base = .copy
+
+    @Option(help: ArgumentHelp("The name of the space; without it the one of WEIGHTS.", valueName: "text"))
+    var name: String?
+
+    @Flag(help: "Go on from the checkpoint in SPACE.")
+    var resume = false
+
+    /// Seconds between two checkpoints.
+    private static let checkpointInterval = 30.0
+
+    func validate() throws {
+        _ = try widths()
+        _ = try level()
+    }
+
+    private func widths() throws -> [Int] {
+        let parts = hidden.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        guard !parts.isEmpty, !parts.contains(where: { ($0 ?? 0) < 1 }) else {
+            throw ValidationError("'--hidden \(hidden)' should be widths from 1 on, such as 512,256.")
+        }
+        return parts.compactMap { $0 }
+    }
+
+    private func level() throws -> TrainingPlan.Beta {
+        if beta == "auto" { return TrainingPlan().beta }
+        guard let level = Double(beta), level.isFinite, level >= 0 else {
+            throw ValidationError("'--beta \(beta)' should be auto or a number from 0 on.")
+        }
+        return .level(level)
+    }
+
+    func run() throws {
+        let source = try TrainingSource(URL(fileURLWithPath: (weights as NSString).expandingTildeInPath))
+        let folder = URL(fileURLWithPath: (out as NSString).expandingTildeInPath)
+        guard source.baseURL != nil else {
+            throw CommandFailure(
+                "\(source.weightsURL.path): there is no base model beside the weights.",
+                advice: "Put its diffusers folder there as base/, or name a space folder.")
+        }
+        let plan = TrainingPlan(
+            hiddenDims: try widths(), latentDim: latent, beta: try level(), schedule: schedule, initialization: initialization,
+            steps: steps, batch: batch, learningRate: learningRate, mixing: mixing, seed: seed)
+        let trainer = try WeightVAETrainer(plan, vectors: source.weights.tensor(), layoutDigest: source.layout.digest)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let checkpoint = folder.appendingPathComponent(TrainingCheckpoint.fileName)
+        if resume { try TrainingCheckpoint.restore(trainer, from: checkpoint) }
+        describe(trainer, source)
+
+        Interruption.shared.listen()
+        try train(trainer, checkpoint: checkpoint)
+        ProgressLine.clear()
+        let assembly = SpaceAssembly(source: source, folder: folder, name: name ?? source.name, base: base)
+        let report = try assembly.write(trainer)
+        try? FileManager.default.removeItem(at: checkpoint)
+        let figure = { (value: Double) in String(format: "%.3f", value) }
+        print(
+            """
+            reconstruction R2: train \(figure(report.trainR2)), validation \(figure(report.validationR2)), test \
+            \(figure(report.testR2)) (PCA with \(latent) components on the same test: \(figure(report.pcaTestR2)))
+            \(report.activeAxes) of \(latent) axes active, KL \(String(format: "%.1f", report.kl)) nats, decoded N(0, I) codes have \
+            \(figure(report.sampleVariance)) of the identities' variance
+            space: \(folder.path)
+            """)
+    }
+
+    private func describe(_ trainer: WeightVAETrainer, _ source: TrainingSource) {
+        let split = trainer.split
+        print(
+            """
+            \(source.labels.count) identities of \(source.layout.vectorLength) numbers: \(split.train.count) to train on, \
+            \(split.validation.count) for validation, \(split.test.count) for the test
+            beta \(String(format: "%.3g", trainer.beta)): decoder variance \(String(format: "%.3g", trainer.decoderVariance)) against \
+            eigenvalues \(String(format: "%.3g", trainer.spectrum.eigenvalues.first ?? 0)) … ; \(trainer.expectedActiveAxes) axes \
+            expected active
+            """)
+    }
+
+    private func train(_ trainer: WeightVAETrainer, checkpoint: URL) throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let first = trainer.step
+        var saved = start
+        while !trainer.isFinished {
+            trainer.advance()
+            let now = clock.now
+            let perStep = (now - start) / Double(trainer.step - first)
+            let left = perStep * Double(trainer.plan.steps - trainer.step)
+            ProgressLine.show(
+                Progress(
+                    activity: "training", done: trainer.step, total: trainer.plan.steps,
+                    secondsLeft: Double(left.components.seconds)))
+            if Interruption.shared.isRequested {
+                try TrainingCheckpoint.write(trainer, to: checkpoint)
+                throw Cancelled(kept: "Step \(trainer.step) is kept in \(checkpoint.path); go on with --resume.")
+            }
+            if now - saved > .seconds(Self.checkpointInterval) {
+                try TrainingCheckpoint.write(trainer, to: checkpoint)
+                saved = now
+            }
+        }
+    }
+}
+
+extension WeightVAEConfiguration.Variant: ExpressibleByArgument {}
+extension KLSchedule: ExpressibleByArgument {}
+extension Initialization: ExpressibleByArgument {}
+extension SpaceAssembly.Base: ExpressibleByArgument {}
