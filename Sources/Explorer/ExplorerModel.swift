@@ -43,7 +43,6 @@ public struct ExplorerModel: Sendable {
     var favourites: [Favourite] = []
     var favouriteRows: [Int64: Int] = [:]
     var deleted: [Favourite] = []
-    var hasFavourites = false
     /// Favourites kept before their picture was there.
     var waitingForPicture: [RenderRequest: Int64] = [:]
     /// The nearest people of the chosen face, once one has rested on it.

@@ -97,10 +97,11 @@ extension ExplorerModel {
     private mutating func take(_ event: LibraryEvent) -> [ExplorerEffect] {
         switch event {
         case .favourites(let list):
-            hasFavourites = true
+            // What was just saved elsewhere is what one looks for here.
+            let hasGrown = list.count > favourites.count
             favourites = list
             favouriteRows = Dictionary(list.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
-            arrangeSaved()
+            arrangeSaved(keepingSelection: screen == .saved || !hasGrown)
             arrangePeople()
         case .saved(let favourite):
             guard favourite.thumbnail == nil else { break }

@@ -51,18 +51,20 @@ extension ExplorerModel {
     private struct AxisColumns {
         var inner: Rect
         var numberX, nameX, nameColumns, sliderX, sliderColumns, valueX, effectX: Int
+        var hasUnit: Bool
 
         init(inner: Rect, index: SpaceIndex, axes: [Int]) {
             self.inner = inner
             let digits = String(max(0, index.description.axes.count - 1)).count
             numberX = inner.x + 2
             nameX = numberX + digits + 2
-            let valueColumns = 9
+            // In a narrow pane the names need the room of the unit.
+            hasUnit = inner.columns >= 46
             effectX = inner.maxX - 1
-            valueX = effectX - 2 - valueColumns
+            valueX = effectX - (hasUnit ? 11 : 8)
             let flexible = valueX - 1 - nameX
             let longest = axes.prefix(200).map { TextWidth.columns(of: index.axisNames[$0]) }.max() ?? 0
-            let wished = min(max(8, longest + 1), max(8, flexible * 9 / 20))
+            let wished = min(max(8, longest + 1), max(8, flexible * (hasUnit ? 9 : 11) / 20))
             sliderColumns = Slider.width(fitting: flexible - wished)
             sliderX = valueX - 1 - sliderColumns
             nameColumns = max(0, sliderX - 1 - nameX)
@@ -96,7 +98,7 @@ extension ExplorerModel {
             canvas.field(
                 Format.signed(value), x: columns.valueX, y: y, columns: 7, alignedRight: true, role, selected: isSelected,
                 bold: isSelected)
-            canvas.text("σ", x: columns.valueX + 8, y: y, .dim, selected: isSelected)
+            if columns.hasUnit { canvas.text("σ", x: columns.valueX + 8, y: y, .dim, selected: isSelected) }
         }
         canvas.text(
             Self.strength(description.effect), x: columns.effectX, y: y, isSelected ? .accent : .dim, selected: isSelected)
@@ -264,6 +266,7 @@ extension ExplorerModel {
             }
             let label = child.map { "child \($0 + 1)" } ?? "parent"
             let isSelected = place == brood.selected
+            if isSelected { drawSelection(around: face, in: cell, on: &canvas) }
             drawCaption(
                 label, in: Rect(x: cell.x, y: cell.y + faceRows, columns: cellColumns, rows: 1), isSelected: isSelected,
                 on: &canvas)

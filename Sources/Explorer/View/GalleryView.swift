@@ -86,7 +86,7 @@ extension ExplorerModel {
     }
 
     /// Bars on both sides of the chosen face.
-    private func drawSelection(around face: Rect, in cell: Rect, on canvas: inout Canvas) {
+    func drawSelection(around face: Rect, in cell: Rect, on canvas: inout Canvas) {
         for row in face.y..<face.maxY {
             if face.x > cell.x { canvas.text("▐", x: face.x - 1, y: row, .accent) }
             canvas.text("▌", x: face.maxX, y: row, .accent, clip: cell)
