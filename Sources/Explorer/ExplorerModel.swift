@@ -116,6 +116,11 @@ extension ExplorerModel {
             spaceName: index.description.name, step: step.label, origin: step.origin)
     }
 
+    /// The picture of a place of the trail.
+    func request(of step: Step) -> RenderRequest {
+        RenderRequest(subject: index?.subject(step.code, name: step.origin) ?? .code(step.code), settings: step.settings)
+    }
+
     mutating func newJob(_ purpose: JobPurpose) -> JobID {
         let id = JobID(nextJob)
         nextJob += 1
@@ -149,10 +154,12 @@ extension ExplorerModel {
         switch item {
         case .identity(let row):
             return RenderRequest(
-                subject: .code(index.description.identities.code(at: row)), settings: index.description.defaults)
+                subject: index.subject(index.description.identities.code(at: row), name: index.description.identities.names[row]),
+                settings: index.description.defaults)
         case .favourite(let id):
             guard let favourite = favourite(id), isOfThisSpace(favourite) else { return nil }
-            return RenderRequest(subject: .code(favourite.state.code), settings: favourite.state.settings)
+            return RenderRequest(
+                subject: index.subject(favourite.state.code, name: favourite.state.origin), settings: favourite.state.settings)
         }
     }
 

@@ -20,7 +20,7 @@ import Testing
         }
         #expect(request.subject == .code(state.code))
         #expect(state.origin == "p00001")
-        #expect(state.step == "male, beard −0.75")
+        #expect(state.step == "male −0.75")
         #expect(state.spaceFingerprint == "f00d")
         #expect(story.effects.count == 2)
     }
@@ -47,7 +47,7 @@ import Testing
         story.type("-1,5")
         story.press(.enter)
         #expect(abs(story.sigma(0) + 1.5) < 1e-6)
-        #expect(story.step?.label == "male, beard −1.50")
+        #expect(story.step?.label == "male −1.50")
         story.press("=")
         story.type("much")
         story.press(.enter)
@@ -66,7 +66,7 @@ import Testing
         let start = story.sigma(0)
         story.press(" ")
         #expect(story.sigma(0) == 0)
-        #expect(story.step?.label == "male, beard silenced")
+        #expect(story.step?.label == "male silenced")
         #expect(story.screen.contains("silent"))
         story.press(" ")
         #expect(abs(story.sigma(0) - start) < 1e-6)
@@ -92,7 +92,7 @@ import Testing
         story.press(.right)
         #expect(story.step?.title == "p00001 + 2 changes")
         story.press("u")
-        #expect(story.toast == "undid male, beard 0.00")
+        #expect(story.toast == "undid male 0.00")
         #expect(abs(story.sigma(0) - start - 0.75) < 1e-5)
         story.press("u")
         #expect(abs(story.sigma(0) - start) < 1e-6)
@@ -100,7 +100,7 @@ import Testing
         #expect(story.toast == "nothing to take back")
         #expect(story.effects.isEmpty)
         story.press(KeyEvent(.character("r"), control: true))
-        #expect(story.toast == "did male, beard −0.25 again")
+        #expect(story.toast == "did male −0.25 again")
         #expect(abs(story.sigma(0) - start - 0.75) < 1e-5)
     }
 

@@ -140,7 +140,7 @@ import Testing
         #expect(name == "p00001 + 1")
         #expect(tags.isEmpty)
         #expect(state == story.visits.last)
-        #expect(lineage == ["p00001", "male, beard −0.75"])
+        #expect(lineage == ["p00001", "male −0.75"])
         #expect(try RGBImage(pngData: try #require(png)) == TestSpace.picture(128))
         story.press("F")
         story.press(KeyEvent(.character("u"), control: true))

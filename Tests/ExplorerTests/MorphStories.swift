@@ -169,10 +169,16 @@ import Testing
         #expect(story.effects.contains { if case .cancel(let id) = $0 { id == job } else { false } })
         story.send(.engine(.cancelled(job)))
         #expect(story.screen.contains("stopped · 2 of 9 kept"))
+        story.press("]")
+        story.press(.enter)
+        let again = try #require(story.model.morph.job)
+        #expect(again != job)
         story.press("y")
+        story.press("[")
         let second = try #require(story.model.morph.job)
         story.send(.engine(.failed(second, EngineFailure(message: "The decoder failed.", advice: "Try fewer frames."))))
         #expect(story.screen.contains("The decoder failed."))
+        #expect(story.screen.contains("failed · Enter tries again"))
         #expect(story.screen.contains("Try fewer frames."))
     }
 

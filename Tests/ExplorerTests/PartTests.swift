@@ -92,7 +92,7 @@ import Testing
     func axisNames() {
         let index = SpaceIndex(TestSpace.description())
         #expect(index.axisNames[0] == "male, beard")
-        #expect(index.axisNames[1] == "−beard, age")
+        #expect(index.axisNames[1] == "age, −beard")
         #expect(index.axisNames[2] == "eyeglasses")
         #expect(index.axisNames[3].isEmpty)
         #expect(index.number(of: 7) == "07")
@@ -146,6 +146,22 @@ import Testing
         story.press("o")
         story.press("1")
         #expect(!story.screen.isEmpty)
+    }
+
+    @Test("a space without a weight VAE: people can be looked at, and every other key says why not")
+    func withoutCodes() {
+        var story = Story.opened(TestSpace.description(axes: 0))
+        #expect(story.lastPreview?.request.subject == .identity("p00001"))
+        #expect(story.screen.contains("this space has no weight VAE"))
+        for key in ["n", "N", "a", "R"] {
+            story.press(Character(key))
+            #expect(story.toast.contains("w2w train makes one"))
+        }
+        story.press("2")
+        #expect(GalleryStories.requested(story).first?.subject == .identity("p00002"))
+        story.press(.right)
+        story.press(.enter)
+        #expect(story.lastPreview?.request.subject == .identity("p00002"))
     }
 
     @Test("numbers as they are shown")

@@ -134,7 +134,7 @@ public enum Command: String, Sendable, Hashable, CaseIterable {
         case .moreCoarse: "more by 1 σ"
         case .typeValue: "type the axis's value"
         case .zero: "put the axis to zero"
-        case .mute: "silence the axis and give it back (before / after)"
+        case .mute: "silence the axis, or give it back"
         case .zeroAll: "put all axes to zero: the average face"
         case .undo: "take the last step back"
         case .redo: "do it again"

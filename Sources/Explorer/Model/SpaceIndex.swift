@@ -49,7 +49,8 @@ struct SpaceIndex: Sendable {
             words.append((correlation.value < 0 ? "−" : "") + AttributeLabel.humanised(correlation.attribute))
             if words.count == 2 { break }
         }
-        return words.joined(separator: ", ")
+        // What there is more of before what there is less of.
+        return (words.filter { $0.first != "−" } + words.filter { $0.first == "−" }).joined(separator: ", ")
     }
 
     /// "07" in a space of 64 axes, "007" in one of 512.
@@ -59,9 +60,17 @@ struct SpaceIndex: Sendable {
         return String(repeating: "0", count: max(0, digits - text.count)) + text
     }
 
-    /// How an axis is called in a sentence: "male", or "axis 07" where nothing is known of it.
+    /// How an axis is called in a sentence: by the first word of its name, or "axis 07" where nothing is known of it.
     func spokenName(of axis: Int) -> String {
-        axisNames[axis].isEmpty ? "axis \(number(of: axis))" : axisNames[axis]
+        axisNames[axis].split(separator: ",").first.map(String.init) ?? "axis \(number(of: axis))"
+    }
+
+    /// Whether codes mean anything here: a space without a weight VAE has people but no axes.
+    var hasCodes: Bool { !description.axes.isEmpty }
+
+    /// What a picture of a code shows; where there are no codes, the person of that name with the vector of the space.
+    func subject(_ code: WeightCode, name: String) -> Subject {
+        hasCodes ? .code(code) : description.identities.names.contains(name) ? .identity(name) : .base
     }
 
     /// Place of a code on an axis in standard deviations from the middle of the space.

@@ -75,7 +75,7 @@ struct Brood: Sendable {
     /// 0..<9, row by row; 4 is the parent.
     var selected = 4
     /// How far they lie from the parent, in the space's deviations.
-    static let spread: Float = 0.45
+    static let spread: Float = 0.6
     static let count = 8
 
     /// The child at a place of the square; nil in the middle.

@@ -19,6 +19,9 @@ extension ExplorerModel {
             if case .failed = space { return "no space is open" }
             return "the space is still loading"
         }
+        if index?.hasCodes == false, Self.needsCodes.contains(command) {
+            return "this space has no weight VAE, so no codes · w2w train makes one"
+        }
         switch command {
         case .undo: return trail.canUndo ? nil : "nothing to take back"
         case .redo: return trail.canRedo ? nil : "nothing to do again"
@@ -36,6 +39,7 @@ extension ExplorerModel {
             if ends.a == nil || ends.b == nil { return "choose A and B first" }
             if command == .play { return morph.finishedCount > 1 ? nil : "no two frames are there yet" }
             if command == .openFrame {
+                if morph.failure != nil || morph.wasCancelled { return nil }
                 return morph.frames.indices.contains(morph.selected) && morph.frames[morph.selected] != nil
                     ? nil : "this frame is still to be drawn"
             }
@@ -54,6 +58,13 @@ extension ExplorerModel {
         default: return nil
         }
     }
+
+    /// What moves through the space rather than among the people in it.
+    private static let needsCodes: Set<Command> = [
+        .less, .more, .lessFine, .moreFine, .lessCoarse, .moreCoarse, .typeValue, .zero, .mute, .zeroAll, .sample, .children,
+        .flip,
+        .setA, .setB,
+    ]
 
     /// The commands that need a face on the present screen.
     private func reasonForFace(_ command: Command) -> String? {
@@ -222,7 +233,7 @@ extension ExplorerModel {
             brood = nil
         } else if compared != nil, screen == .explore, let trail {
             compared = nil
-            return show(RenderRequest(subject: .code(trail.step.code), settings: trail.step.settings))
+            return show(request(of: trail.step))
         } else if screen == .explore, !axes.query.isEmpty {
             axes.query = ""
             arrangeAxes()

@@ -152,7 +152,7 @@ extension ExplorerModel {
         guard let visited, let trail else { return [] }
         compared = nil
         return [.library(.visit(visited))]
-            + show(RenderRequest(subject: .code(trail.step.code), settings: trail.step.settings))
+            + show(request(of: trail.step))
     }
 
     /// Wants another picture. The one on the screen stays until there is something of the new one.

@@ -174,7 +174,7 @@ extension ExplorerModel {
         let request = SampleRequest(count: Brood.count, seed: seeds.seed(), temperature: Brood.spread, parent: parent)
         var effects: [ExplorerEffect] = [.submit(.sample(request), as: newJob(.children(of: parent)))]
         // The parent stands in the middle.
-        effects += show(RenderRequest(subject: .code(parent), settings: step.settings))
+        effects += show(self.request(of: step))
         return effects
     }
 
@@ -211,8 +211,8 @@ extension ExplorerModel {
         let order: [EndName?] = [nil, .a, .b].filter { $0.map { end($0) != nil } ?? true }
         let place = order.firstIndex(of: compared) ?? 0
         compared = order[(place + 1) % order.count]
-        let code = compared.flatMap { end($0)?.code } ?? trail.step.code
-        return show(RenderRequest(subject: .code(code), settings: trail.step.settings))
+        guard let end = compared.flatMap({ end($0) }) else { return show(request(of: trail.step)) }
+        return show(RenderRequest(subject: .code(end.code), settings: trail.step.settings))
     }
 
     mutating func setEnd(_ name: EndName) {
@@ -239,7 +239,7 @@ extension ExplorerModel {
                 step.changes += 1
                 return (step.shortTitle, state(of: step, in: index), trail.lineage + [step.label], brood.pictures[child])
             }
-            let request = RenderRequest(subject: .code(trail.step.code), settings: trail.step.settings)
+            let request = self.request(of: trail.step)
             return (trail.step.shortTitle, state(of: trail.step, in: index), trail.lineage, pictures.finishedPicture(of: request))
         case .people, .saved:
             guard let item = (screen == .people ? people : saved).selectedItem else { return nil }

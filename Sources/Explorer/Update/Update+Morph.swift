@@ -113,7 +113,13 @@ extension ExplorerModel {
         if ends.a == nil || ends.b == nil { morph.selected = min(morph.selected, morph.count - 1) }
     }
 
+    /// Opens the frame in hand in Explore; where the walk failed or was stopped and the frame is not there, draws the walk again.
     mutating func openFrame() -> [ExplorerEffect] {
+        if morph.failure != nil || morph.wasCancelled,
+            !(morph.frames.indices.contains(morph.selected) && morph.frames[morph.selected] != nil)
+        {
+            return wishedMorph.map { startMorph($0) } ?? []
+        }
         guard morph.frames.indices.contains(morph.selected), let frame = morph.frames[morph.selected], let step = step(of: frame)
         else { return [] }
         screen = .explore
@@ -124,12 +130,12 @@ extension ExplorerModel {
 
     /// What stands below the walk: how far it is.
     var morphStatus: String {
-        if let failure = morph.failure { return failure.message }
+        if morph.failure != nil { return "failed · Enter tries again" }
         if morph.job != nil {
             let left = morph.progress?.secondsLeft.map { " · \(Format.duration($0)) left" } ?? ""
             return "\(morph.finishedCount) of \(morph.frames.count)\(left)"
         }
-        if morph.wasCancelled { return "stopped · \(morph.finishedCount) of \(morph.frames.count) kept" }
+        if morph.wasCancelled { return "stopped · \(morph.finishedCount) of \(morph.frames.count) kept · Enter goes on" }
         return "\(morph.finishedCount) frames" + (morph.evenness.map { " · evenness \(Format.similarity($0))" } ?? "")
     }
 }

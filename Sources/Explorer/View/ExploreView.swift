@@ -19,13 +19,18 @@ extension ExplorerModel {
 
     private func drawAxes(on canvas: inout Canvas, in rect: Rect) {
         guard let index, let step = trail?.step else { return }
-        let count = "\(index.active.count) of \(index.description.axes.count) active"
+        let count = index.description.axes.isEmpty ? "none" : "\(index.active.count) of \(index.description.axes.count) active"
         let titles =
             axes.query.isEmpty
             ? ["Axes", count, "by \(axes.order.rawValue)"] : ["Axes", "/\(axes.query)", "\(axes.rows.count) match"]
         let inner = canvas.pane(rect, titles: titles, focused: brood == nil).inset(left: 1, right: 1)
         canvas.hit(rect, .pane(.explore))
         guard inner.columns >= 20, inner.rows > 0 else { return }
+        if !index.hasCodes {
+            canvas.centred("this space has no weight VAE, so no axes to move", in: inner, row: inner.rows / 2 - 1, .dim)
+            canvas.centred("w2w train makes one · 2 shows its people", in: inner, row: inner.rows / 2, .dim)
+            return
+        }
         if axes.rows.isEmpty {
             canvas.centred("no axis goes along with “\(axes.query)”", in: inner, row: inner.rows / 2, .dim)
             canvas.centred("Esc shows all", in: inner, row: inner.rows / 2 + 1, .dim)
@@ -350,7 +355,7 @@ extension ExplorerModel {
             let face = Rect(x: cell.x + (cellColumns - faceColumns) / 2, y: cell.y, columns: faceColumns, rows: faceRows)
             let isHere = place == position
             canvas.hit(cell, .step(step))
-            let request = RenderRequest(subject: .code(trail[step].code), settings: trail[step].settings)
+            let request = self.request(of: trail[step])
             if let key = pictures.finishedPicture(of: request) {
                 canvas.picture(key, slot: "trail \(place)", in: face)
             } else {

@@ -31,9 +31,6 @@ extension ExplorerModel {
         }
         let words = morph.playing != nil && morph.job == nil ? "playing · \(morphStatus)" : morphStatus
         canvas.note(words, on: pane, morph.failure != nil ? .warning : morph.job != nil ? .text : .dim)
-        if let failure = morph.failure, !failure.advice.isEmpty {
-            canvas.centred(failure.advice, in: pane.inset(by: 2), row: pane.rows - 5, .warning)
-        }
     }
 
     /// Which picture an end shows: its frame of the walk when that is there.
@@ -62,6 +59,13 @@ extension ExplorerModel {
         let frame = morph.frames.indices.contains(morph.selected) ? morph.frames[morph.selected] : nil
         if let frame, pictures.contains(frame.picture), showsPictures {
             canvas.picture(frame.picture, slot: "frame", in: rect, isDraft: morph.playing != nil)
+        } else if let failure = morph.failure {
+            let area = rect.inset(left: 1, right: 1)
+            let lines = TextWidth.wrap(failure.message, to: max(1, area.columns)).map { ($0, Theme.Role.warning) }
+            let advice = TextWidth.wrap(failure.advice, to: max(1, area.columns)).map { ($0, Theme.Role.text) }
+            for (row, line) in (lines + advice).enumerated() {
+                canvas.centred(line.0, in: area, row: max(0, (area.rows - lines.count - advice.count) / 2) + row, line.1)
+            }
         } else if showsPictures {
             canvas.placeholder(rect)
             canvas.centred(" frame \(morph.selected + 1) is still to be drawn ", in: rect, row: rect.rows / 2, .dim)

@@ -29,17 +29,19 @@ enum Slider {
     ) {
         let half = (cells.columns - 1) / 2
         guard half >= 1, value.isFinite else { return }
+        // Where a chosen row is shown in reverse, its slider stands out by not being so.
+        let marked = isSelected && !canvas.theme[.selection].reverse
         let middle = cells.x + half
         let track = canvas.glyphs == .unicode ? "·" : "."
-        canvas.text(String(repeating: track, count: cells.columns), x: cells.x, y: cells.y, .border, selected: isSelected)
-        canvas.text("┼", x: middle, y: cells.y, .dim, selected: isSelected)
+        canvas.text(String(repeating: track, count: cells.columns), x: cells.x, y: cells.y, .border, selected: marked)
+        canvas.text("┼", x: middle, y: cells.y, .dim, selected: marked)
         let isBeyond = abs(value) > range
         let role: Theme.Role = isBeyond ? .warning : isSelected ? .accent : isActive ? .text : .dim
         let position = (value / range).clamped(to: -1...1) * Float(half)
         if isSelected, canvas.glyphs == .unicode {
-            bar(on: &canvas, middle: middle, position: position, row: cells.y, role)
+            bar(on: &canvas, middle: middle, position: position, row: cells.y, marked: marked, role)
         } else {
-            line(on: &canvas, middle: middle, position: position, row: cells.y, isSelected: isSelected, role)
+            line(on: &canvas, middle: middle, position: position, row: cells.y, isSelected: marked, role)
         }
         if isBeyond {
             canvas.text(
@@ -48,7 +50,7 @@ enum Slider {
         }
         if let ghost {
             let place = middle + Int(((ghost / range).clamped(to: -1...1) * Float(half)).rounded())
-            canvas.text("○", x: place, y: cells.y, .dim, selected: isSelected)
+            canvas.text("○", x: place, y: cells.y, .dim, selected: marked)
         }
     }
 
@@ -67,28 +69,28 @@ enum Slider {
     }
 
     /// A bar from the middle of the zero cell to the value.
-    private static func bar(on canvas: inout Canvas, middle: Int, position: Float, row: Int, _ role: Theme.Role) {
+    private static func bar(on canvas: inout Canvas, middle: Int, position: Float, row: Int, marked: Bool, _ role: Theme.Role) {
         // Eighths of a cell from the middle of the zero cell.
         let eighths = Int((abs(position) * 8).rounded())
         guard eighths > 0 else {
-            canvas.text("●", x: middle, y: row, role, selected: true)
+            canvas.text("●", x: middle, y: row, role, selected: marked)
             return
         }
         guard eighths >= 4 else {
-            canvas.text("┃", x: middle, y: row, role, selected: true)
+            canvas.text("┃", x: middle, y: row, role, selected: marked)
             return
         }
         let full = (eighths - 4) / 8
         let rest = (eighths - 4) % 8
         if position > 0 {
-            canvas.text("▐", x: middle, y: row, role, selected: true)
-            canvas.text(String(repeating: "█", count: full), x: middle + 1, y: row, role, selected: true)
-            if rest > 0 { canvas.text(leftEighths[rest], x: middle + 1 + full, y: row, role, selected: true) }
+            canvas.text("▐", x: middle, y: row, role, selected: marked)
+            canvas.text(String(repeating: "█", count: full), x: middle + 1, y: row, role, selected: marked)
+            if rest > 0 { canvas.text(leftEighths[rest], x: middle + 1 + full, y: row, role, selected: marked) }
         } else {
-            canvas.text("▌", x: middle, y: row, role, selected: true)
-            canvas.text(String(repeating: "█", count: full), x: middle - full, y: row, role, selected: true)
+            canvas.text("▌", x: middle, y: row, role, selected: marked)
+            canvas.text(String(repeating: "█", count: full), x: middle - full, y: row, role, selected: marked)
             // Blocks that begin at the right exist in halves and eighths only.
-            if rest >= 2 { canvas.text(rest < 4 ? "▕" : "▐", x: middle - full - 1, y: row, role, selected: true) }
+            if rest >= 2 { canvas.text(rest < 4 ? "▕" : "▐", x: middle - full - 1, y: row, role, selected: marked) }
         }
     }
 
