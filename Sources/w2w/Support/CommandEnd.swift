@@ -59,7 +59,8 @@ struct CommandEnd {
                 text = W2W.fullMessage(for: error)
             } else if code == .validationFailure {
                 status = .wrongUsage
-                text = CommandEnd.usageText(W2W.message(for: error), command: command)
+                let message = CommandEnd.unknownCommand(arguments) ?? W2W.message(for: error)
+                text = CommandEnd.usageText(message, command: command)
             } else {
                 status = .failed
                 text = "\(command): \(CommandEnd.sentence(of: error))"
@@ -69,9 +70,35 @@ struct CommandEnd {
 
     /// "w2w render" for a command line that names a command, else "w2w".
     static func commandName(_ arguments: [String]) -> String {
-        let names = W2W.configuration.subcommands.map { $0._commandName }
+        let names = W2W.configuration.subcommands.compactMap { $0.configuration.commandName }
         guard let first = arguments.first, names.contains(first) else { return "w2w" }
         return "w2w \(first)"
+    }
+
+    /// What to say of a first word that is no command, with the nearest one if it looks like a slip of the finger.
+    private static func unknownCommand(_ arguments: [String]) -> String? {
+        guard let word = arguments.first, !word.isEmpty, !word.hasPrefix("-"), word != "help" else { return nil }
+        let names = W2W.configuration.subcommands.compactMap { $0.configuration.commandName }
+        guard !names.contains(word) else { return nil }
+        let near = names.map { (name: $0, distance: distance(word, $0)) }.min { $0.distance < $1.distance }
+        guard let near, near.distance <= 2 else { return "there is no command '\(word)'." }
+        return "there is no command '\(word)'. Did you mean '\(near.name)'?"
+    }
+
+    /// Levenshtein's distance of two words.
+    private static func distance(_ first: String, _ second: String) -> Int {
+        let (a, b) = (Array(first.unicodeScalars), Array(second.unicodeScalars))
+        var row = Array(0...b.count)
+        for i in a.indices {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for j in b.indices {
+                let replaced = diagonal + (a[i] == b[j] ? 0 : 1)
+                diagonal = row[j + 1]
+                row[j + 1] = min(replaced, row[j] + 1, diagonal + 1)
+            }
+        }
+        return row[b.count]
     }
 
     /// The parser's sentence, and where to read more.

@@ -1,0 +1,109 @@
+import EngineAPI
+import Foundation
+import ImageCore
+import Testing
+
+@testable import w2w
+
+/// Weight codes in files and in pictures.
+@Suite struct CodeFileTests {
+    static func description(fingerprint: String = "aaaaaaaa1", axes: Int = 2) -> SpaceDescription {
+        SpaceDescription(
+            name: "here", path: "/", fingerprint: fingerprint, vectorLength: 4, decoder: "vanilla VAE",
+            axes: (0..<axes).map {
+                AxisDescription(index: $0, kl: 1, variance: 1, effect: 1, isActive: true, mean: 0, deviation: 1)
+            },
+            identities: IdentityTable(
+                names: ["p00001", "p00002"], attributeNames: [], attributes: [], codes: [Float](repeating: 0.5, count: 2 * axes),
+                latentDimension: axes),
+            defaults: GenerationSettings(
+                prompt: "p", seed: 1, steps: 1, guidance: 1, scheduler: .ddim, width: 32, height: 32))
+    }
+
+    static func file(_ code: [Float]) -> CodeFile {
+        CodeFile(name: "n", space: "here", spaceFingerprint: "aaaaaaaa1", origin: "sample 1", code: code)
+    }
+
+    final class Folder {
+        let path = NSTemporaryDirectory() + "w2w-code-\(UUID().uuidString)"
+        init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+        deinit { try? FileManager.default.removeItem(atPath: path) }
+    }
+
+    @Test func aCodeComesBackToTheBit() throws {
+        let folder = try Folder()
+        let code: [Float] = [0.1, -1.2345678e-7]
+        try WholeFile.write(Self.file(code).encoded(), to: folder.path + "/a.z")
+        let read = try CodeFile.read(folder.path + "/a.z")
+        #expect(try read.weightCode(in: Self.description(), path: "a.z").values == code)
+    }
+
+    @Test func aPictureCarriesItsCode() throws {
+        let folder = try Folder()
+        let description = Self.description()
+        let request = RenderRequest(subject: .code(WeightCode([1.5, -2])), settings: description.defaults)
+        let image = RGBImage(width: 8, height: 8)
+        try image.writePNG(
+            to: folder.path + "/a.png", text: PictureMetadata.texts(for: request, in: description, name: "someone"))
+        let read = try CodeFile.read(folder.path + "/a.png")
+        #expect(read.name == "someone")
+        #expect(read.code == [1.5, -2])
+        try image.writePNG(to: folder.path + "/b.png")
+        #expect(throws: CommandFailure.self) { try CodeFile.read(folder.path + "/b.png") }
+    }
+
+    @Test func aCodeOfAnotherSpaceIsRefused() throws {
+        let file = Self.file([1, 2])
+        #expect(throws: CommandFailure.self) { try file.weightCode(in: Self.description(axes: 3), path: "a.z") }
+        do {
+            _ = try file.weightCode(in: Self.description(fingerprint: "bbbbbbbb2"), path: "a.z")
+            Issue.record("accepted")
+        } catch let failure as CommandFailure {
+            #expect(failure.message.contains("a.z: made with the space 'here' (aaaaaaaa)"))
+            #expect(failure.advice.contains("--space"))
+        }
+    }
+
+    @Test(arguments: [
+        ("", "it is not JSON"), ("{", "it is not JSON"), ("{}", "'format' is missing"),
+        (#"{"format":1,"name":"n","space":"s","space_fingerprint":"f","origin":"o"}"#, "'code' is missing"),
+        (#"{"format":1,"name":"n","space":"s","space_fingerprint":"f","origin":"o","code":"x"}"#, "'code' has another type"),
+        (#"{"format":9,"name":"n","space":"s","space_fingerprint":"f","origin":"o","code":[1]}"#, "format 9"),
+    ])
+    func aDamagedFileIsNamed(contents: String, expected: String) throws {
+        let folder = try Folder()
+        let path = folder.path + "/bad.z"
+        try WholeFile.write(Array(contents.utf8), to: path)
+        do {
+            _ = try CodeFile.read(path)
+            Issue.record("accepted")
+        } catch let failure as CommandFailure {
+            #expect(failure.message.hasPrefix(path))
+            #expect(failure.message.contains(expected), "\(failure.message)")
+        }
+    }
+
+    @Test func peopleAreFoundByNameOrFile() throws {
+        let description = Self.description()
+        #expect(try SubjectArgument("p00002", in: description).code.values == [0.5, 0.5])
+        do {
+            _ = try SubjectArgument("p0003", in: description)
+            Issue.record("accepted")
+        } catch let failure as CommandFailure {
+            #expect(failure.message.contains("no identity 'p0003'"))
+            #expect(failure.advice.contains("p00001"))
+        }
+        do {
+            _ = try SubjectArgument("people/001.z", in: description)
+            Issue.record("accepted")
+        } catch let failure as CommandFailure {
+            #expect(failure.message == "there is no file 'people/001.z'.")
+        }
+        do {
+            _ = try SubjectArgument("p00001", in: Self.description(axes: 0))
+            Issue.record("accepted")
+        } catch let failure as CommandFailure {
+            #expect(failure.message.contains("no weight VAE"))
+        }
+    }
+}
