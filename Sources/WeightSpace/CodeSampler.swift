@@ -7,8 +7,11 @@ public struct CodeSampler: Sendable {
     public enum Source: String, Sendable, CaseIterable {
         /// The standard normal distribution, which the weight VAE was trained against.
         case prior
-        /// A Gaussian with the mean and covariance of the aggregated posterior: where the identities really lie.
+        /// A Gaussian with the mean and covariance of the aggregated posterior.
         case fitted
+        /// Blends of two identities along the arc between them, nearer to one: as wide as the identities lie, and people rather than
+        /// averages, since hair, beard and glasses are there or not and a Gaussian has most of its codes in between.
+        case blended
     }
 
     /// How far children stray from their parent, as a share of the deviation.
@@ -18,6 +21,10 @@ public struct CodeSampler: Sendable {
     public let centre: [Float]
     /// Lower triangular factor of the covariance, [d, d] row-major.
     private let factor: [Double]
+    /// Codes to blend, [N, d] row-major; empty when new people come from the Gaussian.
+    private let identities: [Float]
+    /// Where a blend lies on the arc between its two identities, as a share of a right angle: from the first one on, at most half-way.
+    private static let blendRange: ClosedRange<Double> = 0.25...0.5
 
     /// A distribution of given moments.
     /// - Parameters:
@@ -25,26 +32,41 @@ public struct CodeSampler: Sendable {
     ///   - covariance: [d, d] row-major, positive definite.
     /// - Throws: `SpaceError` when the covariance is not positive definite.
     public init(mean: [Float], covariance: [Double]) throws {
+        try self.init(mean: mean, covariance: covariance, identities: [])
+    }
+
+    init(mean: [Float], covariance: [Double], identities: [Float]) throws {
         centre = mean
+        self.identities = identities
         factor = try Cholesky.factor(covariance, n: mean.count)
     }
 
     /// The standard normal distribution in `dimension` coordinates.
     public init(priorOf dimension: Int) {
         centre = Array(repeating: 0, count: dimension)
+        identities = []
         factor = (0..<(dimension * dimension)).map { $0 / dimension == $0 % dimension ? 1 : 0 }
     }
 
-    /// The Gaussian of the aggregated posterior of a space's identities: covariance of the means plus the mean posterior variance.
+    /// The distribution of a space's identities: covariance of the posterior means plus the mean posterior variance.
+    /// - Parameters:
+    ///   - space: with codes.
+    ///   - source: `.fitted`, or `.blended` for people like those of the space; children are drawn from the Gaussian with both.
     /// - Throws: `SpaceError` when there are no codes.
-    public init(fittedTo space: Space) throws {
+    public init(fittedTo space: Space, source: Source = .blended) throws {
         let d = space.latentDimension
         guard d > 0, space.codes.count >= 2 * d else {
             throw SpaceError(
                 "\(space.folder.path): has no codes to fit a distribution to", advice: "Sample from the prior instead.")
         }
+        guard source != .prior else {
+            self.init(priorOf: d)
+            return
+        }
         let moments = CodeMoments(means: space.codes, logVariances: space.codeLogVariances, dimension: d)
-        try self.init(mean: moments.mean.map { Float($0) }, covariance: moments.covariance)
+        try self.init(
+            mean: moments.mean.map { Float($0) }, covariance: moments.covariance,
+            identities: source == .blended ? space.codes : [])
     }
 
     public var dimension: Int { centre.count }
@@ -64,13 +86,33 @@ public struct CodeSampler: Sendable {
         let d = dimension
         let spread = Double(temperature * (parent == nil ? 1 : Self.childSpread))
         return (0..<max(0, count)).map { _ in
-            let noise = random.normal(d)
+            let offset = parent == nil && !identities.isEmpty ? blend(random) : gaussian(random)
             return (0..<d).map { i in
-                var sum = 0.0
-                for j in 0...i { sum += factor[i * d + j] * Double(noise[j]) }
-                let z = Double((parent ?? centre)[i]) + spread * sum
+                let z = Double((parent ?? centre)[i]) + spread * offset[i]
                 return Float(Double(centre[i]) + Double(truncation) * (z - Double(centre[i])))
             }
+        }
+    }
+
+    /// A draw from the Gaussian, relative to the centre.
+    private func gaussian(_ random: TorchRandomSource) -> [Double] {
+        let d = dimension
+        let noise = random.normal(d)
+        return (0..<d).map { i in (0...i).reduce(0.0) { $0 + factor[i * d + $1] * Double(noise[$1]) } }
+    }
+
+    /// A blend of two different identities, relative to the centre.
+    private func blend(_ random: TorchRandomSource) -> [Double] {
+        let d = dimension
+        let count = identities.count / d
+        let first = random.integer(below: count)
+        let second = (first + 1 + random.integer(below: count - 1)) % count
+        let range = Self.blendRange
+        let share = range.lowerBound + (range.upperBound - range.lowerBound) * Double(random.uniform(1)[0])
+        let angle = share * .pi / 2
+        return (0..<d).map { i in
+            let (a, b) = (Double(identities[first * d + i] - centre[i]), Double(identities[second * d + i] - centre[i]))
+            return cos(angle) * a + sin(angle) * b
         }
     }
 }

@@ -45,7 +45,7 @@ final class Studio {
         _ = pipeline.decode(run.latents)
     }
 
-    /// What new people are drawn from: the Gaussian of the identities' codes, or the prior where there are too few.
+    /// What new people are drawn from: blends of the identities, or the prior where there are too few.
     /// - Throws: What the fit says of the codes.
     func theSampler() throws -> CodeSampler {
         if let sampler { return sampler }

@@ -36,7 +36,7 @@ public struct TrainingPlan: Sendable, Equatable, Codable {
     public init(
         hiddenDims: [Int] = [512, 256], latentDim: Int = 64, beta: Beta = .automatic(share: 0.2),
         schedule: KLSchedule = .annealed, initialization: Initialization = .spectral, steps: Int = 3000, batch: Int = 64,
-        learningRate: Double = 3e-4, finalLearningRate: Double = 0.02, warmup: Int = 100, mixing: Double = 1, seed: UInt64 = 0,
+        learningRate: Double = 1e-4, finalLearningRate: Double = 0.02, warmup: Int = 100, mixing: Double = 1, seed: UInt64 = 0,
         logInterval: Int = 50
     ) {
         self.hiddenDims = hiddenDims
