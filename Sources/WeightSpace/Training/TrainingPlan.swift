@@ -36,7 +36,7 @@ public struct TrainingPlan: Sendable, Equatable, Codable {
     public init(
         hiddenDims: [Int] = [512, 256], latentDim: Int = 64, beta: Beta = .automatic(share: 0.2),
         schedule: KLSchedule = .annealed, initialization: Initialization = .spectral, steps: Int = 3000, batch: Int = 64,
-        learningRate: Double = 1e-4, finalLearningRate: Double = 0.02, warmup: Int = 100, mixing: Double = 1, seed: UInt64 = 0,
+        learningRate: Double = 2e-5, finalLearningRate: Double = 0.02, warmup: Int = 100, mixing: Double = 1, seed: UInt64 = 0,
         logInterval: Int = 50
     ) {
         self.hiddenDims = hiddenDims
@@ -82,7 +82,7 @@ public struct TrainingPlan: Sendable, Equatable, Codable {
         }
         guard learningRate > 0, learningRate < 10, (0...1).contains(finalLearningRate) else {
             throw refuse(
-                "learning rate \(learningRate), falling to \(finalLearningRate) of it, cannot be", "Try 0.0003 and 0.02.")
+                "learning rate \(learningRate), falling to \(finalLearningRate) of it, cannot be", "Try 0.00002 and 0.02.")
         }
         guard (0...1).contains(mixing) else { throw refuse("a share of \(mixing) blends cannot be", "Give 0 to 1.") }
         switch beta {

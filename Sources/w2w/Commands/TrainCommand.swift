@@ -51,7 +51,7 @@ struct TrainCommand: ParsableCommand {
     var batch = 64
 
     @Option(help: ArgumentHelp("Adam's learning rate at its highest.", valueName: "x"))
-    var learningRate = 1e-4
+    var learningRate = 2e-5
 
     @Option(help: ArgumentHelp("Share of a batch that blends two identities, 0 to 1.", valueName: "x"))
     var mixing = 1.0
