@@ -2,7 +2,8 @@
 struct LinkRate: Sendable {
     /// Bytes per millisecond; nil until a picture worth measuring has been acknowledged.
     private(set) var bytesPerMillisecond: Double?
-    private var shortestAnswer = Double.infinity
+    /// What the way there and back costs by itself; infinite while nothing has been answered.
+    private(set) var shortestAnswer = Double.infinity
 
     /// A draft should not take longer than this, in milliseconds.
     private static let draftBudget = 250.0

@@ -53,6 +53,8 @@ import ScreenModel
     var openConfirmations: Int { sender.unconfirmedCount }
     /// How long the rest of the picture that is being sent will take, in milliseconds; nil when nobody knows.
     var timeLeft: Double? { link.bytesPerMillisecond == nil ? nil : link.time(for: sender.remaining) }
+    /// The least that the way to the terminal and back has taken, in milliseconds; 0 while nothing has been answered.
+    var shortestAnswer: Double { link.shortestAnswer.isFinite ? link.shortestAnswer : 0 }
     /// Cells under pictures that are at least partly on the screen.
     var coveredCells: [Rect] { stage.coveredCells }
     /// Cells that belong to pictures, drawn or yet to be drawn.

@@ -108,7 +108,8 @@ extension TerminalScreen {
     /// Answers that are still under way would be typed into the shell: one last question, and all before its answer is ours.
     private func settle() {
         tell("\u{1b}[5n")
-        let end = monotonicMilliseconds() + 500
+        // A link on which everything takes long needs longer.
+        let end = monotonicMilliseconds() + min(2500, max(500, 3 * pictures.shortestAnswer))
         var tail: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1024)
         // Confirmations that are due come before ours and look the same.

@@ -24,7 +24,8 @@ public final class Session: Sendable {
     private struct State {
         var model: TerminalModel
         var transcript: [UInt8] = []
-        var due: [(at: Double, bytes: [UInt8])] = []
+        /// What the terminal has yet to send; `continues` marks the later pieces of an answer.
+        var due: [(at: Double, bytes: [UInt8], continues: Bool)] = []
         var shouldStop = false
         var ending: Ending?
     }
@@ -91,7 +92,14 @@ public final class Session: Sendable {
 
     public func send(_ text: String) {
         let bytes = Array(text.utf8)
-        _ = write(master, bytes, bytes.count)
+        let isQueued = state.withLock { state -> Bool in
+            // No terminal sends a key in the middle of an answer.
+            guard state.due.first?.continues == true else { return false }
+            let place = state.due.firstIndex { !$0.continues } ?? state.due.count
+            state.due.insert((state.due[place - 1].at, bytes, true), at: place)
+            return true
+        }
+        if !isQueued { _ = write(master, bytes, bytes.count) }
     }
 
     /// Sends keys as xterm would in the mode that the program has set.
@@ -268,12 +276,12 @@ public final class Session: Sendable {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
             let now = Self.now()
-            let (answers, stop) = state.withLock { state -> ([[UInt8]], Bool) in
+            let stop = state.withLock { state -> Bool in
                 let ready = state.due.prefix { $0.at <= now }
+                for answer in ready { _ = write(master, answer.bytes, answer.bytes.count) }
                 state.due.removeFirst(ready.count)
-                return (ready.map(\.bytes), state.shouldStop)
+                return state.shouldStop
             }
-            for answer in answers { _ = write(master, answer, answer.count) }
             if stop { return }
             var limit = buffer.count
             if let rate = behaviour.bytesPerSecond {
@@ -306,12 +314,12 @@ public final class Session: Sendable {
                 if let previous = state.due.last, previous.at > at { at = previous.at }
                 let all = Array(answer.utf8)
                 guard let pieces = behaviour.pieces else {
-                    state.due.append((at, all))
+                    state.due.append((at, all, false))
                     continue
                 }
                 for start in stride(from: 0, to: all.count, by: pieces.bytes) {
                     at += pieces.pause
-                    state.due.append((at, Array(all[start..<min(all.count, start + pieces.bytes)])))
+                    state.due.append((at, Array(all[start..<min(all.count, start + pieces.bytes)]), start > 0))
                 }
             }
         }
