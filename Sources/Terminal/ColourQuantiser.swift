@@ -117,8 +117,10 @@ struct ColourQuantiser {
     /// Floyd-Steinberg, every other row backwards. Errors are bounded so that one colour out of reach leaves no specks around it.
     private mutating func map(_ image: RGBImage, diffuses: Bool) {
         let (width, height) = (image.width, image.height)
-        let colours = (0..<(palette.count / 3)).map { index in
-            SIMD4<Int32>(Int32(palette[3 * index]), Int32(palette[3 * index + 1]), Int32(palette[3 * index + 2]), 0)
+        let colours = (0..<(palette.count / 3)).map { (index: Int) -> SIMD4<Int32> in
+            let at = 3 * index
+            let (red, green, blue) = (Int32(palette[at]), Int32(palette[at + 1]), Int32(palette[at + 2]))
+            return SIMD4<Int32>(red, green, blue, 0)
         }
         var table = [UInt16](repeating: .max, count: 1 << (3 * Self.tableBits))
         // Two rows of errors in sixteenths of a level, with a column to spare on both sides.
