@@ -2,6 +2,10 @@
 public enum EngineCommand: Sendable {
     /// Opens a space (nil: the built-in one) and loads its models. Ends with `.opened` before `.finished`.
     case open(SpaceSource)
+    /// Chooses another of the open space's models (`SpaceDescription.models`). Nothing is loaded anew: `.opened` follows at once with the
+    /// description in that model's coordinates, under a fingerprint of its own, and codes mean that model's from then on. Jobs asked for
+    /// before it are cancelled, since their codes are of the other model. A space is opened with its weight VAE where it has one.
+    case use(WeightModel)
     /// A picture to look at while it comes into being: several `.picture` events, coarse to fine. A newer preview replaces a queued one,
     /// and a running one as soon as its first look is out.
     case preview(RenderRequest)
@@ -33,10 +37,23 @@ public struct RenderRequest: Sendable, Hashable {
     }
 }
 
+/// What codes of new people are drawn from.
+public enum SampleSource: String, Sendable, Hashable, Codable, CaseIterable {
+    /// The model's prior: N(0, I) of a weight VAE; of a PCA each coefficient with the mean and deviation that it has over the identities, as
+    /// weights2weights does it.
+    case prior
+    /// A Gaussian with the mean and covariance of the identities' codes (the aggregated posterior).
+    case fitted
+    /// Blends of two identities along the arc between them.
+    case blended
+}
+
 /// Draws codes from the space.
 public struct SampleRequest: Sendable, Hashable {
     public var count: Int
     public var seed: UInt64
+    /// What from; nil means the model's usual source: blends for a weight VAE whose identities are known, else the prior.
+    public var source: SampleSource?
     /// Scale of the deviation: 1 samples as widely as the identities lie.
     public var temperature: Float
     /// Pulls samples towards the centre: 1 leaves them, 0 gives the centre (z = centre + truncation (z - centre)).
@@ -44,9 +61,13 @@ public struct SampleRequest: Sendable, Hashable {
     /// Children: sample around this code instead of around the centre.
     public var parent: WeightCode?
 
-    public init(count: Int, seed: UInt64, temperature: Float = 1, truncation: Float = 1, parent: WeightCode? = nil) {
+    public init(
+        count: Int, seed: UInt64, source: SampleSource? = nil, temperature: Float = 1, truncation: Float = 1,
+        parent: WeightCode? = nil
+    ) {
         self.count = count
         self.seed = seed
+        self.source = source
         self.temperature = temperature
         self.truncation = truncation
         self.parent = parent

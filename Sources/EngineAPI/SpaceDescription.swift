@@ -3,12 +3,16 @@ public struct SpaceDescription: Sendable {
     public var name: String
     /// The folder it was opened from.
     public var path: String
-    /// SHA-256 over what decides a picture of a code (base model, layout, weight VAE); favourites carry it.
+    /// SHA-256 over what decides a picture of a code (base model, layout, model in use); favourites carry it.
     public var fingerprint: String
     /// Length of a LoRA vector.
     public var vectorLength: Int
     /// What decodes codes, in words: "vanilla VAE", "PCA".
     public var decoder: String
+    /// The model in use, whose coordinates all of this is in; nil when the space has none.
+    public var model: WeightModel?
+    /// The models that the space has, for `EngineCommand.use`.
+    public var models: [WeightModel]
     /// One per latent axis, by index.
     public var axes: [AxisDescription]
     public var identities: IdentityTable
@@ -18,7 +22,8 @@ public struct SpaceDescription: Sendable {
 
     public init(
         name: String, path: String, fingerprint: String, vectorLength: Int, decoder: String, axes: [AxisDescription],
-        identities: IdentityTable, defaults: GenerationSettings, reconstructionR2: Float? = nil
+        identities: IdentityTable, defaults: GenerationSettings, reconstructionR2: Float? = nil, model: WeightModel? = .vae,
+        models: [WeightModel] = [.vae]
     ) {
         self.name = name
         self.path = path
@@ -29,6 +34,8 @@ public struct SpaceDescription: Sendable {
         self.identities = identities
         self.defaults = defaults
         self.reconstructionR2 = reconstructionR2
+        self.model = model
+        self.models = models
     }
 
     public var latentDimension: Int { axes.count }

@@ -5,7 +5,8 @@ import TensorKit
 public struct CodeSampler: Sendable {
     /// What the codes are drawn from.
     public enum Source: String, Sendable, CaseIterable {
-        /// The standard normal distribution, which the weight VAE was trained against.
+        /// The standard normal distribution, which the weight VAE was trained against; of a PCA each coefficient with the mean and the
+        /// deviation that it has over the identities, independent of the others (weights2weights).
         case prior
         /// A Gaussian with the mean and covariance of the aggregated posterior.
         case fitted
@@ -19,8 +20,15 @@ public struct CodeSampler: Sendable {
 
     /// The middle of the distribution, [d].
     public let centre: [Float]
-    /// Lower triangular factor of the covariance, [d, d] row-major.
-    private let factor: [Double]
+    private let factor: Factor
+
+    /// A square root of the covariance.
+    private enum Factor: Sendable {
+        /// Deviations, [d].
+        case diagonal([Double])
+        /// Lower triangle, [d, d] row-major.
+        case lower([Double])
+    }
     /// Codes to blend, [N, d] row-major; empty when new people come from the Gaussian.
     private let identities: [Float]
     /// Where a blend lies on the arc between its two identities, as a share of a right angle: from the first one on, at most half-way.
@@ -38,14 +46,40 @@ public struct CodeSampler: Sendable {
     init(mean: [Float], covariance: [Double], identities: [Float]) throws {
         centre = mean
         self.identities = identities
-        factor = try Cholesky.factor(covariance, n: mean.count)
+        factor = .lower(try Cholesky.factor(covariance, n: mean.count))
     }
 
     /// The standard normal distribution in `dimension` coordinates.
     public init(priorOf dimension: Int) {
-        centre = Array(repeating: 0, count: dimension)
+        self.init(mean: Array(repeating: 0, count: dimension), deviations: Array(repeating: 1, count: dimension))
+    }
+
+    /// Independent normal coordinates.
+    /// - Parameters:
+    ///   - mean: [d]
+    ///   - deviations: [d]
+    public init(mean: [Float], deviations: [Float]) {
+        precondition(mean.count == deviations.count, "\(mean.count) means for \(deviations.count) deviations")
+        centre = mean
         identities = []
-        factor = (0..<(dimension * dimension)).map { $0 / dimension == $0 % dimension ? 1 : 0 }
+        factor = .diagonal(deviations.map { Double($0) })
+    }
+
+    /// What a space is sampled from.
+    /// - Parameters:
+    ///   - space: with a model.
+    ///   - source: the prior of the model in use, or what is fitted to the identities.
+    /// - Throws: `SpaceError` when there are no codes to fit anything to.
+    public init(of space: Space, source: Source) throws {
+        guard source == .prior else {
+            try self.init(fittedTo: space, source: source)
+            return
+        }
+        if space.kind == .pca {
+            self.init(mean: space.axes.map(\.mean), deviations: space.axes.map(\.deviation))
+        } else {
+            self.init(priorOf: space.latentDimension)
+        }
     }
 
     /// The distribution of a space's identities: covariance of the posterior means plus the mean posterior variance.
@@ -60,7 +94,7 @@ public struct CodeSampler: Sendable {
                 "\(space.folder.path): has no codes to fit a distribution to", advice: "Sample from the prior instead.")
         }
         guard source != .prior else {
-            self.init(priorOf: d)
+            try self.init(of: space, source: .prior)
             return
         }
         let moments = CodeMoments(means: space.codes, logVariances: space.codeLogVariances, dimension: d)
@@ -98,7 +132,10 @@ public struct CodeSampler: Sendable {
     private func gaussian(_ random: TorchRandomSource) -> [Double] {
         let d = dimension
         let noise = random.normal(d)
-        return (0..<d).map { i in (0...i).reduce(0.0) { $0 + factor[i * d + $1] * Double(noise[$1]) } }
+        switch factor {
+        case .diagonal(let deviations): return (0..<d).map { deviations[$0] * Double(noise[$0]) }
+        case .lower(let factor): return (0..<d).map { i in (0...i).reduce(0.0) { $0 + factor[i * d + $1] * Double(noise[$1]) } }
+        }
     }
 
     /// A blend of two different identities, relative to the centre.
@@ -137,11 +174,19 @@ struct CodeMoments {
         for row in 0..<count {
             for i in 0..<d { mean[i] += Double(means[row * d + i]) / Double(count) }
         }
-        for row in 0..<count {
-            let centred = (0..<d).map { Double(means[row * d + $0]) - mean[$0] }
-            for i in 0..<d {
-                for j in 0..<d { covariance[i * d + j] += centred[i] * centred[j] / Double(count) }
+        if count * d * d <= 1 << 28 {
+            for row in 0..<count {
+                let centred = (0..<d).map { Double(means[row * d + $0]) - mean[$0] }
+                for i in 0..<d {
+                    for j in 0..<d { covariance[i * d + j] += centred[i] * centred[j] / Double(count) }
+                }
             }
+        } else {
+            // As one product in single precision, which is what the codes are stored in.
+            let centred = Tensor(uninitialized: [count, d])
+            for i in 0..<(count * d) { centred.pointer[i] = Float(Double(means[i]) - mean[i % d]) }
+            let product = Kernels.product(centred, centred, transposeA: true)
+            for i in 0..<(d * d) { covariance[i] = Double(product.pointer[i]) / Double(count) }
         }
         variance = (0..<d).map { covariance[$0 * d + $0] }
         for row in 0..<count {

@@ -29,12 +29,14 @@ public struct LatentAxis: Sendable, Equatable {
     /// The attributes that go along with it, strongest first.
     public let correlations: [Correlation]
 
-    /// An axis is active when the identities differ along it: variance of the posterior mean above 0.01 (Burda et al. 2016).
-    public var isActive: Bool { variance > Self.activeVariance }
+    /// An axis of a weight VAE is active when the identities differ along it: variance of the posterior mean above 0.01 (Burda et al. 2016).
+    /// All axes of a PCA are.
+    public let isActive: Bool
     public static let activeVariance: Float = 0.01
 
     public init(
-        index: Int, kl: Float, variance: Float, mean: Float, deviation: Float, effect: Float, correlations: [Correlation]
+        index: Int, kl: Float, variance: Float, mean: Float, deviation: Float, effect: Float, correlations: [Correlation],
+        isActive: Bool? = nil
     ) {
         self.index = index
         self.kl = kl
@@ -43,6 +45,7 @@ public struct LatentAxis: Sendable, Equatable {
         self.deviation = deviation
         self.effect = effect
         self.correlations = correlations
+        self.isActive = isActive ?? (variance > Self.activeVariance)
     }
 
     /// Reads `axes.json`.

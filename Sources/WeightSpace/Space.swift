@@ -13,16 +13,17 @@ public final class Space {
     public let identities: IdentityLabels
     /// The LoRA vectors [N, n], or nil when the space does not carry them.
     public let weights: TensorEntry?
-    /// The decoder of codes, or nil when the space has none yet.
+    /// The weight VAE, or nil when the space has none.
     public let vae: WeightVAE?
-    /// What the training recorded, or nil.
+    /// The PCA, or nil when the space has none.
+    public let pca: WeightPCA?
+    /// What the training of the weight VAE recorded, or nil.
     public let record: TrainingRecord?
-    /// Posterior means [N, latentDim] of the identities, row-major; empty without a VAE.
-    public let codes: [Float]
-    /// Posterior log variances [N, latentDim], row-major; empty without a VAE.
-    public let codeLogVariances: [Float]
-    /// One per coordinate of a code; empty without a VAE.
-    public let axes: [LatentAxis]
+    /// The models that the space has, each with the identities in its coordinates.
+    public let coordinates: [WeightModelKind: WeightCoordinates]
+    /// The model whose coordinates `codes`, `axes` and the rest speak of; nil when the space has none. The weight VAE, if there is one,
+    /// until `use` chooses another.
+    public private(set) var kind: WeightModelKind?
 
     /// Opens a space strictly: every part that `space.json` names must be there, whole, and fit the others.
     /// - Parameters:
@@ -48,26 +49,63 @@ public final class Space {
         let labels = try locate(.identities).map(IdentityLabels.init(contentsOf:))
         weights = try locate(.weights).map { try Self.weights($0, layout: layout, labels: labels) }
         identities = labels ?? IdentityLabels(names: [], attributeNames: [], values: [])
+        var coordinates = [WeightModelKind: WeightCoordinates]()
         if let configurationURL = try locate(.vae) {
             let json = try JSONConfiguration(contentsOf: configurationURL)
             let configuration = try WeightVAEConfiguration(json)
             try Self.check(configuration, fits: layout, file: configurationURL.path)
             let weightsURL = configurationURL.deletingPathExtension().appendingPathExtension("safetensors")
-            vae = try WeightVAE(weights: weightsURL, configuration: configuration)
+            let vae = try WeightVAE(weights: weightsURL, configuration: configuration)
+            self.vae = vae
             record = try TrainingRecord(json)
             let dimension = configuration.latentDim
             let stored = try locate(.codes).map { try Self.codes($0, rows: labels?.count, dimension: dimension) }
-            (codes, codeLogVariances) = stored ?? ([], [])
-            axes = try locate(.axes).map { try Self.axes($0, dimension: dimension) } ?? []
+            let axes = try locate(.axes).map { try Self.axes($0, dimension: dimension) } ?? []
             if axes.isEmpty || (labels != nil && stored == nil) {
                 throw SpaceError(
                     "\(manifestURL.path): has a weight VAE but not both axes.json and codes.safetensors",
                     advice: "Make the space again with `w2w train`.")
             }
+            coordinates[.vae] = WeightCoordinates(
+                model: vae, codes: stored?.mean ?? [], codeLogVariances: stored?.logVariance ?? [], axes: axes)
         } else {
-            (vae, record, codes, codeLogVariances, axes) = (nil, nil, [], [], [])
+            (vae, record) = (nil, nil)
+        }
+        if let url = try locate(.pca) {
+            let pca = try Self.pca(url, layout: layout, weights: weights, rows: labels?.count)
+            self.pca = pca
+            coordinates[.pca] = pca.coordinates(labels: identities)
+        } else {
+            pca = nil
+        }
+        self.coordinates = coordinates
+        kind = WeightModelKind.allCases.first { coordinates[$0] != nil }
+    }
+
+    /// Chooses the model whose coordinates the space speaks of.
+    /// - Throws: `SpaceError` when the space has no such model.
+    public func use(_ kind: WeightModelKind) throws {
+        guard coordinates[kind] != nil else { throw missing(kind) }
+        self.kind = kind
+    }
+
+    /// The error for a model that the space does not have.
+    public func missing(_ kind: WeightModelKind) -> SpaceError {
+        switch kind {
+        case .vae: SpaceError("\(folder.path): has no weight VAE", advice: "Train one with `w2w train`.")
+        case .pca: SpaceError("\(folder.path): has no PCA", advice: "Make one with `w2w pca`.")
         }
     }
+
+    /// The model in use, or nil when the space has none.
+    public var model: (any WeightCodeModel)? { current?.model }
+    private var current: WeightCoordinates? { kind.flatMap { coordinates[$0] } }
+    /// Codes [N, latentDim] of the identities, row-major; empty without a model.
+    public var codes: [Float] { current?.codes ?? [] }
+    /// Posterior log variances [N, latentDim], row-major; empty without a model.
+    public var codeLogVariances: [Float] { current?.codeLogVariances ?? [] }
+    /// One per coordinate of a code; empty without a model.
+    public var axes: [LatentAxis] { current?.axes ?? [] }
 
     /// The space that comes with w2w.
     /// - Throws: `SpaceError` when its files are not where the build put them, or what opening it throws.
@@ -83,13 +121,13 @@ public final class Space {
     /// The diffusers folder of the base model.
     public var baseFolder: URL { Self.url(manifest.paths[.base] ?? "base", folder: folder) }
 
-    /// Length of a code, 0 without a VAE.
-    public var latentDimension: Int { vae?.configuration.latentDim ?? 0 }
+    /// Length of a code, 0 without a model.
+    public var latentDimension: Int { model?.latentDimension ?? 0 }
 
     /// Row of an identity, or nil when there is none of this name.
     public func row(of name: String) -> Int? { identities.names.firstIndex(of: name) }
 
-    /// The code of an identity: the mean of its posterior.
+    /// The code of an identity: the mean of its posterior, or its coefficients.
     public func code(at row: Int) -> [Float] {
         Array(codes[(row * latentDimension)..<((row + 1) * latentDimension)])
     }
@@ -108,20 +146,44 @@ public final class Space {
     /// The LoRA vectors of codes.
     /// - Parameter codes: [N, latentDim]
     /// - Returns: [N, n]
-    /// - Throws: `SpaceError` when the space has no VAE or the codes have another length.
+    /// - Throws: `SpaceError` when the space has no model or the codes have another length.
     public func decode(_ codes: Tensor) throws -> Tensor {
-        guard let vae else {
-            throw SpaceError("\(folder.path): has no weight VAE", advice: "Train one with `w2w train`.")
+        guard let model else {
+            throw SpaceError(
+                "\(folder.path): has neither a weight VAE nor a PCA", advice: "Train one with `w2w train`, or run `w2w pca`.")
         }
         guard codes.shape.count == 2, codes.shape[1] == latentDimension else {
             throw SpaceError(
                 "a code of \(codes.shape.last ?? 0) numbers does not belong to this space (\(latentDimension))",
                 advice: "Use a code that was made with this space.")
         }
-        return vae.decode(codes)
+        return model.decode(codes)
     }
 
-    /// SHA-256 over what decides the picture of a code: base model, layout and weight VAE. Recorded sums are used where there are any.
+    /// The codes of vectors.
+    /// - Parameters:
+    ///   - vectors: raw LoRA vectors, [N, n].
+    ///   - name: what the vectors are called in messages, a file or a person.
+    /// - Returns: [N, latentDim]
+    /// - Throws: `SpaceError` when the space has no model, the vectors have another length or hold numbers that are not finite.
+    public func encode(_ vectors: Tensor, name: String) throws -> Tensor {
+        guard let model else {
+            throw SpaceError(
+                "\(folder.path): has neither a weight VAE nor a PCA", advice: "Train one with `w2w train`, or run `w2w pca`.")
+        }
+        guard vectors.shape.count == 2, vectors.shape[1] == layout.vectorLength else {
+            throw SpaceError(
+                "\(name): \(vectors.shape.last ?? 0) numbers; LoRA vectors of this space have \(layout.vectorLength)",
+                advice: "It belongs to another base model or to another rank.")
+        }
+        guard Kernels.sumOfSquares(vectors).isFinite else {
+            throw SpaceError(
+                "\(name): holds weights that are not finite", advice: "Make the adapter again; this one draws nothing.")
+        }
+        return model.codes(of: vectors)
+    }
+
+    /// SHA-256 over what decides the picture of a code: base model, layout and the model in use. Recorded sums are used where there are any.
     /// - Throws: `CheckpointError` when a part cannot be read.
     public func fingerprint() throws -> String {
         var lines = ["layout \(layout.digest)"]
@@ -129,7 +191,10 @@ public final class Space {
         let recorded = manifest.digests.filter { $0.key.hasPrefix(base + "/") }
         lines += try (recorded.isEmpty ? BaseDigest.digests(baseFolder, prefix: base) : recorded).map { "\($0.key) \($0.value)" }
             .sorted()
-        if let path = manifest.paths[.vae] {
+        if kind == .pca, let path = manifest.paths[.pca] {
+            let digest = try manifest.digests[path] ?? SHA256.hexDigest(of: Self.url(path, folder: folder))
+            lines.append("\(path) \(digest)")
+        } else if let path = manifest.paths[.vae] {
             let weightsPath = (path as NSString).deletingPathExtension + ".safetensors"
             for part in [path, weightsPath] {
                 let digest = try manifest.digests[part] ?? SHA256.hexDigest(of: Self.url(part, folder: folder))
@@ -199,6 +264,28 @@ extension Space {
         let shape = [count, dimension]
         let entries = try state.matched(to: [("mean", shape), ("log_variance", shape)])
         return (entries[0].floats(), entries[1].floats())
+    }
+
+    /// Opens the PCA. Where its file does not carry the identities' coefficients, they are computed from the vectors of a space that is small
+    /// enough for that.
+    fileprivate static func pca(_ url: URL, layout: LoRALayout, weights: TensorEntry?, rows: Int?) throws -> WeightPCA {
+        let pca = try WeightPCA(contentsOf: url)
+        guard pca.vectorLength == layout.vectorLength else {
+            throw SpaceError(
+                "\(url.path): the PCA is for vectors of \(pca.vectorLength) numbers, the layout has \(layout.vectorLength)",
+                advice: "It belongs to another space; make one for this layout with `w2w pca`.")
+        }
+        let count = pca.coefficients.count / pca.latentDimension
+        if count > 0 {
+            guard rows == nil || rows == count else {
+                throw SpaceError(
+                    "\(url.path): has coefficients of \(count) identities, the space has \(rows ?? 0)",
+                    advice: "Make it again with `w2w pca`.")
+            }
+            return pca
+        }
+        guard let weights, weights.byteCount <= 256 << 20 else { return pca }
+        return try pca.replacingCoefficients(pca.codes(of: weights.tensor()))
     }
 
     fileprivate static func axes(_ url: URL, dimension: Int) throws -> [LatentAxis] {

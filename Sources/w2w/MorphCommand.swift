@@ -53,7 +53,7 @@ struct MorphCommand: ParsableCommand {
 
     func run() throws {
         let client = EngineClient()
-        let description = try client.open(space.source)
+        let description = try client.open(space)
         let start = try SubjectArgument(from, in: description)
         let end = try SubjectArgument(to, in: description)
         let settings = generation.settings(over: description.defaults)

@@ -69,6 +69,7 @@ struct ProbeCommand: ParsableCommand {
                         ? "none: train one with `w2w train`"
                         : "\(opened.latentDimension) axes, \(opened.axes.count(where: \.isActive)) of them active"
                 ),
+                ("PCA", opened.pca.map { "\($0.latentDimension) components of \($0.rows) vectors" } ?? "none: run `w2w pca`"),
                 ("fingerprint", try opened.fingerprint()),
             ]
         } catch {

@@ -56,7 +56,7 @@ struct RenderCommand: ParsableCommand {
 
     func run() throws {
         let client = EngineClient()
-        let description = try client.open(space.source)
+        let description = try client.open(space)
         let (subject, name) = try subject(in: description, client: client)
         let request = RenderRequest(subject: subject, settings: generation.settings(over: description.defaults))
         // Seed first: whoever stops the drawing still knows what it was.

@@ -3,6 +3,8 @@ import EngineAPI
 import Foundation
 import ImageCore
 
+extension SampleSource: ExpressibleByArgument {}
+
 /// `w2w sample`: new people.
 struct SampleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,6 +17,7 @@ struct SampleCommand: ParsableCommand {
             Examples:
               w2w sample --count 8 --out people
               w2w sample --count 24 --seed 7 --temperature 0.8 --out calm
+              w2w sample --count 8 --model pca --out linear
             """
     )
 
@@ -28,6 +31,16 @@ struct SampleCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("Scale of the deviation, 0 to 3: 1 samples as widely as the identities lie.", valueName: "x"))
     var temperature: Float = 1
+
+    @Option(help: ArgumentHelp("Pulls everybody towards the middle: 1 leaves them, 0 is the middle.", valueName: "x"))
+    var truncation: Float = 1
+
+    @Option(
+        help: """
+            What from: prior (N(0, I); of a PCA independent coefficients), fitted (a Gaussian with the identities' mean and covariance) or \
+            blended (two identities); without it blended for a weight VAE, prior for a PCA.
+            """)
+    var from: SampleSource?
 
     @Option(help: ArgumentHelp("Folder for the results, new or empty.", valueName: "dir"))
     var out: String
@@ -44,18 +57,20 @@ struct SampleCommand: ParsableCommand {
     func validate() throws {
         guard (1...999).contains(count) else { throw ValidationError("'--count \(count)' is outside 1 to 999.") }
         guard (0...3).contains(temperature) else { throw ValidationError("'--temperature \(temperature)' is outside 0 to 3.") }
+        guard (0...2).contains(truncation) else { throw ValidationError("'--truncation \(truncation)' is outside 0 to 2.") }
         if let steps, !(1...1000).contains(steps) { throw ValidationError("'--steps \(steps)' is outside 1 to 1000.") }
     }
 
     func run() throws {
         try OutputFile.makeEmptyFolder(out)
         let client = EngineClient()
-        let description = try client.open(space.source)
+        let description = try client.open(space)
         var settings = description.defaults
         if let noiseSeed { settings.seed = noiseSeed }
         if let steps { settings.steps = steps }
         if let prompt { settings.prompt = prompt }
-        let codes = try client.sample(SampleRequest(count: count, seed: seed, temperature: temperature))
+        let codes = try client.sample(
+            SampleRequest(count: count, seed: seed, source: from, temperature: temperature, truncation: truncation))
         var portraits: [RGBImage] = []
         var meter = ProgressMeter(activity: "drawing", total: codes.count)
         do {

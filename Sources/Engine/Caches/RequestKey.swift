@@ -21,16 +21,23 @@ enum RequestKey {
         }
         append("w2w picture \(version)")
         append(fingerprint)
-        switch request.subject {
-        case .base:
-            append("base")
-        case .identity(let name):
-            append("identity")
-            append(name)
-        case .code(let code):
-            append("code")
-            for value in code.values { append(UInt64(value.bitPattern)) }
+        func append(_ subject: Subject) {
+            switch subject {
+            case .base:
+                append("base")
+            case .identity(let name):
+                append("identity")
+                append(name)
+            case .code(let code):
+                append("code")
+                for value in code.values { append(UInt64(value.bitPattern)) }
+            case .through(let model, let inner):
+                append("through")
+                append(model.rawValue)
+                append(inner)
+            }
         }
+        append(request.subject)
         let settings = request.settings
         append(settings.prompt)
         append(settings.negativePrompt)

@@ -24,6 +24,7 @@ final class Renderer: JobRunner {
         guard let studio else { throw EngineFailure(message: "no space is open.", advice: "Open one first.") }
         switch command {
         case .open: preconditionFailure("handled above")
+        case .use(let model): return UseRun(model, in: studio) { [self] in self.studio = $0 }
         case .preview(let request):
             try Studio.check(request.settings)
             return PreviewRun(request, in: studio)

@@ -13,14 +13,32 @@ extension SpaceDescription {
         self.init(
             name: space.manifest.name, path: space.folder.path, fingerprint: try space.fingerprint(),
             vectorLength: space.layout.vectorLength,
-            decoder: space.vae.map { "\($0.configuration.variant.rawValue) VAE" } ?? "none",
+            decoder: space.model?.title ?? "none",
             axes: space.axes.map(AxisDescription.init),
             identities: IdentityTable(
                 names: labels.names, attributeNames: labels.attributeNames, attributes: labels.values,
                 codes: space.codes.isEmpty ? [Float](repeating: 0, count: labels.count * dimension) : space.codes,
                 latentDimension: dimension),
             defaults: GenerationSettings(space.manifest.defaults),
-            reconstructionR2: space.record?.result("test_r2").map { Float($0) })
+            reconstructionR2: space.kind == .vae ? space.record?.result("test_r2").map { Float($0) } : nil,
+            model: space.kind.map(WeightModel.init),
+            models: WeightModelKind.allCases.filter { space.coordinates[$0] != nil }.map(WeightModel.init))
+    }
+}
+
+extension WeightModel {
+    init(_ kind: WeightModelKind) {
+        switch kind {
+        case .vae: self = .vae
+        case .pca: self = .pca
+        }
+    }
+
+    var kind: WeightModelKind {
+        switch self {
+        case .vae: .vae
+        case .pca: .pca
+        }
     }
 }
 
@@ -44,24 +62,33 @@ extension GenerationSettings {
 }
 
 extension Space {
-    /// The adapter that a weight code decodes to.
-    /// - Throws: `SpaceError` for a code of another space.
-    func adapter(of code: WeightCode) throws -> LoRAAdapter {
-        guard code.values.allSatisfy(\.isFinite) else {
-            throw SpaceError("a code holds numbers that are not finite", advice: "Reset it.")
-        }
-        return layout.adapter(of: try decode(Tensor([1, code.count], code.values)))
-    }
+    /// The adapter of a subject.
+    /// - Throws: `SpaceError` for the base model, for somebody of another space, or when the space has no such model.
+    func adapter(of subject: Subject) throws -> LoRAAdapter { layout.adapter(of: try vector(of: subject)) }
 
-    /// The adapter of an identity: from its own vector, or from its code in a space that carries no vectors.
-    /// - Throws: `SpaceError` when the space has no such identity.
-    func adapter(ofIdentity name: String) throws -> LoRAAdapter {
-        guard let row = row(of: name) else {
-            throw SpaceError(
-                "the space '\(manifest.name)' has no identity '\(name)'", advice: "Choose one of its \(identities.count) names.")
+    /// The LoRA vector of a subject.
+    /// - Returns: [1, n]
+    /// - Throws: `SpaceError` for the base model, which has none, and for somebody of another space.
+    func vector(of subject: Subject) throws -> Tensor {
+        switch subject {
+        case .base: throw SpaceError("the base model has no LoRA vector", advice: "Name an identity or a code.")
+        case .code(let code):
+            guard code.values.allSatisfy(\.isFinite) else {
+                throw SpaceError("a code holds numbers that are not finite", advice: "Reset it.")
+            }
+            return try decode(Tensor([1, code.count], code.values))
+        case .identity(let name):
+            guard let row = row(of: name) else {
+                throw SpaceError(
+                    "the space '\(manifest.name)' has no identity '\(name)'",
+                    advice: "Choose one of its \(identities.count) names.")
+            }
+            if weights == nil, model != nil { return try decode(Tensor([1, latentDimension], code(at: row))) }
+            return try vector(at: row)
+        case .through(let kind, let inner):
+            guard let coordinates = coordinates[kind.kind] else { throw missing(kind.kind) }
+            return coordinates.model.decode(coordinates.model.codes(of: try vector(of: inner)))
         }
-        if weights == nil, vae != nil { return try adapter(of: WeightCode(self.code(at: row))) }
-        return layout.adapter(of: try vector(at: row))
     }
 
     /// Refuses a layout that does not belong to the base model, before the first picture does.
@@ -78,7 +105,7 @@ extension Studio {
     /// - Throws: `SpaceError` without a weight VAE, or for a parent of another space.
     func sample(_ request: SampleRequest) throws -> [WeightCode] {
         try checkCodes([request.parent].compactMap { $0 })
-        let sampler = try theSampler()
+        let sampler = try sampler(request.source)
         return sampler.sample(
             count: request.count, seed: request.seed, temperature: request.temperature, truncation: request.truncation,
             parent: request.parent?.values
@@ -101,10 +128,10 @@ extension Studio {
     }
 
     private func checkCodes(_ codes: [WeightCode]) throws {
-        guard space.vae != nil else {
+        guard space.model != nil else {
             throw SpaceError(
-                "the space '\(description.name)' has no weight VAE, so it has no codes",
-                advice: "Train one with `w2w train`; identities and the base model can be drawn without.")
+                "the space '\(description.name)' has neither a weight VAE nor a PCA, so it has no codes",
+                advice: "Train one with `w2w train`, or run `w2w pca`; identities and the base model can be drawn without.")
         }
         for code in codes where code.count != space.latentDimension || !code.values.allSatisfy(\.isFinite) {
             throw SpaceError(

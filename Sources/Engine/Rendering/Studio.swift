@@ -18,7 +18,7 @@ final class Studio {
     var pace = Pace()
     private var adapters = LeastRecentlyUsed<Subject, LoRAAdapter>(limit: 64 << 20)
     private var latentPreview: LatentPreview?
-    private var sampler: CodeSampler?
+    private var samplers: [CodeSampler.Source: CodeSampler] = [:]
 
     /// - Throws: `CheckpointError` when the base model's scheduler configuration cannot be honoured.
     init(space: Space, pipeline: StableDiffusionPipeline, description: SpaceDescription) throws {
@@ -45,13 +45,21 @@ final class Studio {
         _ = pipeline.decode(run.latents)
     }
 
-    /// What new people are drawn from: blends of the identities, or the prior where there are too few.
-    /// - Throws: What the fit says of the codes.
-    func theSampler() throws -> CodeSampler {
-        if let sampler { return sampler }
+    /// What new people are drawn from.
+    /// - Parameter source: nil for the usual one: blends of the identities in a weight VAE, the prior in a PCA or where identities are few.
+    /// - Throws: `SpaceError` when the codes are too few to fit anything to.
+    func sampler(_ source: SampleSource?) throws -> CodeSampler {
         let isFittable = space.codes.count >= 2 * space.latentDimension * space.latentDimension
-        let made = isFittable ? try CodeSampler(fittedTo: space) : CodeSampler(priorOf: space.latentDimension)
-        sampler = made
+        let kind: CodeSampler.Source =
+            switch source {
+            case .prior: .prior
+            case .fitted: .fitted
+            case .blended: .blended
+            case nil: isFittable && space.kind == .vae ? .blended : .prior
+            }
+        if let known = samplers[kind] { return known }
+        let made = try CodeSampler(of: space, source: kind)
+        samplers[kind] = made
         return made
     }
 
@@ -72,12 +80,7 @@ final class Studio {
     func adapter(of subject: Subject) throws -> LoRAAdapter? {
         if case .base = subject { return nil }
         if let known = adapters.value(for: subject) { return known }
-        let made: LoRAAdapter
-        switch subject {
-        case .base: return nil
-        case .identity(let name): made = try space.adapter(ofIdentity: name)
-        case .code(let code): made = try space.adapter(of: code)
-        }
+        let made = try space.adapter(of: subject)
         adapters.insert(made, for: subject, weight: description.vectorLength * 4)
         return made
     }

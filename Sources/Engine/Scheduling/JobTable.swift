@@ -19,7 +19,7 @@ struct JobTable {
 
         init(_ command: EngineCommand) {
             switch command {
-            case .open: self = .open
+            case .open, .use: self = .open
             case .preview: self = .preview
             case .morph: self = .morph
             case .sample, .render: self = .work
@@ -59,11 +59,13 @@ struct JobTable {
         return nil
     }
 
-    /// Queues a command. Opening a space ends all that was asked of the one before.
+    /// Queues a command. Opening a space ends all that was asked of the one before, another model all that was asked in the other's codes.
     mutating func submit(_ command: EngineCommand, as id: JobID) {
         let lane = Lane(command)
         if lane == .open {
-            for index in lanes.indices { removeAll(in: index) { _ in true } }
+            // Another model goes on with the space that is being opened.
+            if case .use = command {} else { removeAll(in: lane.rawValue) { _ in true } }
+            for index in lanes.indices where index != lane.rawValue { removeAll(in: index) { _ in true } }
         } else if lane.newestCounts {
             removeAll(in: lane.rawValue) { !$0.isStarted || $0.mayBeReplaced }
         }
@@ -101,7 +103,9 @@ struct JobTable {
         for index in lanes.indices {
             guard let place = lanes[index].firstIndex(where: { $0.id == id }) else { continue }
             lanes[index][place].mayBeReplaced = mayBeReplaced
-            if mayBeReplaced, place + 1 < lanes[index].count, index != Lane.work.rawValue {
+            if mayBeReplaced, place + 1 < lanes[index].count, index != Lane.work.rawValue,
+                index != Lane.open.rawValue
+            {
                 ending.append(lanes[index].remove(at: place).id)
             }
         }

@@ -5,8 +5,6 @@ import TensorKit
 enum AxisSurvey {
     /// Codes from which an axis' effect is measured.
     private static let probes = 16
-    /// Attributes kept for each axis, and the weakest correlation worth showing.
-    private static let kept = (count: 4, least: 0.2)
 
     /// - Parameters:
     ///   - vae: trained and standardised.
@@ -21,7 +19,7 @@ enum AxisSurvey {
         let deviations = (0..<d).map { max(1e-6, moments.covariance[$0 * d + $0].squareRoot()) }
         let effects = (0..<d).map { effect(of: $0, vae: vae, means: means, deviation: Float(deviations[$0])) }
         let strongest = max(effects.max() ?? 0, .leastNonzeroMagnitude)
-        let columns = labels.attributeNames.indices.map(labels.column)
+        let correlations = AttributeCorrelation.table(codes: means.array, dimension: d, labels: labels)
         return (0..<d).map { axis in
             let values = (0..<count).map { means.pointer[$0 * d + axis] }
             var kl = 0.0
@@ -29,14 +27,10 @@ enum AxisSurvey {
                 let (m, l) = (Double(values[row]), Double(logVariances.pointer[row * d + axis]))
                 kl += 0.5 * (m * m + exp(l) - 1 - l) / Double(count)
             }
-            let correlations = zip(labels.attributeNames, columns)
-                .map { LatentAxis.Correlation(attribute: $0, value: Float(correlation(values, $1))) }
-                .filter { abs($0.value) >= Float(kept.least) }
-                .sorted { abs($0.value) > abs($1.value) }
             return LatentAxis(
                 index: axis, kl: Float(kl), variance: Float(moments.variance[axis]), mean: Float(moments.mean[axis]),
                 deviation: Float(deviations[axis]), effect: effects[axis] / strongest,
-                correlations: Array(correlations.prefix(kept.count)))
+                correlations: correlations.isEmpty ? [] : correlations[axis])
         }
     }
 
@@ -56,21 +50,5 @@ enum AxisSurvey {
         let difference = Kernels.scaledDifference(up, down, factor: 0.5)
         let lengths = rows.indices.map { Kernels.sumOfSquares(difference.rows($0..<($0 + 1)).reshaped([n])).squareRoot() }
         return Float(lengths.reduce(0, +) / Double(max(1, lengths.count)))
-    }
-
-    /// Pearson's correlation over the rows that have a label; 0 when one side does not vary.
-    static func correlation(_ a: [Float], _ b: [Float]) -> Double {
-        let pairs = zip(a, b).filter { !$0.1.isNaN }.map { (Double($0.0), Double($0.1)) }
-        guard pairs.count > 2 else { return 0 }
-        let n = Double(pairs.count)
-        let (meanA, meanB) = (pairs.reduce(0) { $0 + $1.0 } / n, pairs.reduce(0) { $0 + $1.1 } / n)
-        var (cross, squareA, squareB) = (0.0, 0.0, 0.0)
-        for (x, y) in pairs {
-            cross += (x - meanA) * (y - meanB)
-            squareA += (x - meanA) * (x - meanA)
-            squareB += (y - meanB) * (y - meanB)
-        }
-        let product = (squareA * squareB).squareRoot()
-        return product > 1e-12 ? cross / product : 0
     }
 }

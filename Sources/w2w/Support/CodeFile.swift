@@ -10,13 +10,15 @@ struct CodeFile: Codable {
     /// Name and fingerprint of the space: elsewhere the same numbers show another face.
     var space: String
     var spaceFingerprint: String
+    /// The model whose coordinates these are; a file without one is of a weight VAE.
+    var model: WeightModel?
     /// How the code came about, in a few words.
     var origin: String
     /// `[latentDim]`, in the prior's units.
     var code: [Float]
 
     enum CodingKeys: String, CodingKey {
-        case format, name, space, origin, code
+        case format, name, space, model, origin, code
         case spaceFingerprint = "space_fingerprint"
     }
 
@@ -85,6 +87,12 @@ struct CodeFile: Codable {
     /// - Returns: The code.
     /// - Throws: `CommandFailure` when it was made with another space.
     func weightCode(in description: SpaceDescription, path: String) throws -> WeightCode {
+        if let current = description.model, (model ?? .vae) != current {
+            throw CommandFailure(
+                "\(path): a code of the \((model ?? .vae).rawValue.uppercased()) of '\(space)', not of its "
+                    + "\(current.rawValue.uppercased()).",
+                advice: "Give --model \((model ?? .vae).rawValue).")
+        }
         guard code.count == description.latentDimension else {
             throw CommandFailure(
                 "\(path): a code of \(code.count) numbers; the space '\(description.name)' has \(description.latentDimension) axes.",

@@ -62,6 +62,18 @@ final class EngineClient {
         return opened
     }
 
+    /// Opens the space of a command line, with the model that it asks for.
+    /// - Throws: `EngineFailure`, or `Cancelled` after Ctrl-C.
+    func open(_ options: SpaceOptions) throws -> SpaceDescription {
+        let description = try open(options.source)
+        guard let model = options.model, model != description.model else { return description }
+        var opened = description
+        try run(.use(model)) { event in
+            if case .opened(_, let description) = event { opened = description }
+        }
+        return opened
+    }
+
     /// Codes of new people.
     /// - Throws: `EngineFailure`, or `Cancelled` after Ctrl-C.
     func sample(_ request: SampleRequest) throws -> [WeightCode] {

@@ -32,9 +32,12 @@ enum PictureMetadata {
             texts.append(PNGText(keyword: "w2w:subject", text: "base"))
         case .identity(let identity):
             texts.append(PNGText(keyword: "w2w:subject", text: "identity \(identity)"))
+        case .through(let model, _):
+            texts.append(PNGText(keyword: "w2w:subject", text: "\(name) through \(model.rawValue)"))
         case .code(let code):
             let file = CodeFile(
-                name: name, space: description.name, spaceFingerprint: description.fingerprint, origin: name, code: code.values)
+                name: name, space: description.name, spaceFingerprint: description.fingerprint, model: description.model,
+                origin: name, code: code.values)
             texts.append(PNGText(keyword: "w2w:subject", text: "code"))
             texts.append(PNGText(keyword: codeKeyword, text: String(decoding: try file.encoded(), as: UTF8.self)))
         }

@@ -2,10 +2,15 @@ import ArgumentParser
 import EngineAPI
 import Foundation
 
-/// `--space DIR`, for every command that opens a space.
+extension WeightModel: ExpressibleByArgument {}
+
+/// `--space DIR` and `--model`, for every command that opens a space.
 struct SpaceOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The space to open, a folder with space.json; without it the built-in one.", valueName: "dir"))
     var space: String?
+
+    @Option(help: "The model whose coordinates count; without it the weight VAE, or the PCA of a space that has no VAE.")
+    var model: WeightModel?
 
     var source: SpaceSource {
         space.map { SpaceSource.folder(($0 as NSString).expandingTildeInPath) } ?? .builtIn

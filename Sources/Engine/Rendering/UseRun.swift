@@ -1,0 +1,28 @@
+import EngineAPI
+import WeightSpace
+
+/// Turns an open space to another of its models; the loaded base model stays.
+final class UseRun: JobRun {
+    private let model: WeightModel
+    private let studio: Studio
+    private let install: (Studio) -> Void
+
+    /// - Parameters:
+    ///   - model: What codes are to mean from now on.
+    ///   - studio: The open space.
+    ///   - install: Takes the studio that goes on in its place.
+    init(_ model: WeightModel, in studio: Studio, install: @escaping (Studio) -> Void) {
+        self.model = model
+        self.studio = studio
+        self.install = install
+    }
+
+    func advance(_ report: (JobReport) -> Void) throws -> Bool {
+        try studio.space.use(model.kind)
+        let next = try Studio(space: studio.space, pipeline: studio.pipeline, description: SpaceDescription(studio.space))
+        next.pace = studio.pace
+        install(next)
+        report(.opened(next.description))
+        return false
+    }
+}
