@@ -2,8 +2,18 @@
 public enum SchedulerName: String, Sendable, Hashable, Codable, CaseIterable {
     /// `DDIMScheduler` with `clip_sample=False`, `set_alpha_to_one=False`.
     case ddim
-    /// `DPMSolverMultistepScheduler`, second order, Karras sigmas.
+    /// `PNDMScheduler`; one evaluation more than steps.
+    case pndm
+    /// `DPMSolverMultistepScheduler` with Karras sigmas.
     case dpmpp2m = "dpmpp-2m"
+    /// `DPMSolverMultistepScheduler` in the model's own noise levels.
+    case dpmpp2mPlain = "dpmpp-2m-plain"
+    /// `EulerDiscreteScheduler`.
+    case euler
+    /// `EulerAncestralDiscreteScheduler`: adds fresh noise at each step.
+    case eulerAncestral = "euler-a"
+    /// `LCMScheduler`, for models distilled to few steps.
+    case lcm
 }
 
 /// Everything besides the weights that decides a picture. Equal settings and an equal subject give an equal picture.

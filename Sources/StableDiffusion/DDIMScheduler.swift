@@ -4,7 +4,7 @@ import TensorKit
 /// Denoising diffusion implicit models, Song et al., 2010.02502 (diffusers `DDIMScheduler` with `eta=0`, `clip_sample=False`,
 /// `set_alpha_to_one=False`). Deterministic; predictions of noise, sample or velocity.
 public struct DDIMScheduler: Scheduler {
-    public let timesteps: [Int]
+    public let timesteps: [Float]
     public private(set) var stepIndex = 0
     private let schedule: NoiseSchedule
     /// Distance of neighbouring time steps in the training's schedule.
@@ -20,21 +20,12 @@ public struct DDIMScheduler: Scheduler {
         try configuration.refuse("thresholding", because: "image latents have no fixed range")
         let train = schedule.trainTimesteps
         guard (1...train).contains(inferenceSteps) else { throw StableDiffusionError.steps(inferenceSteps, limit: train) }
-        let offset: Int = try configuration.value("steps_offset", default: 0)
         stride = train / inferenceSteps
-        switch try configuration.choice("timestep_spacing", default: TimestepSpacing.leading) {
-        case .linspace:
-            timesteps = linspace(0, Double(train - 1), inferenceSteps).reversed().map { Int($0.rounded(.toNearestOrEven)) }
-        case .leading:
-            let stride = stride
-            timesteps = (0..<inferenceSteps).reversed().map { $0 * stride + offset }
-        case .trailing:
-            timesteps = descend(from: Double(train), step: Double(train) / Double(inferenceSteps))
-                .map { Int($0.rounded(.toNearestOrEven)) - 1 }
-        }
-        guard timesteps.allSatisfy((0..<train).contains) else {
-            throw configuration.wrong("steps_offset", expected: "less, so that \(inferenceSteps) steps stay below \(train)")
-        }
+        timesteps = try configuration.choice("timestep_spacing", default: TimestepSpacing.leading)
+            .timesteps(
+                train: train, count: inferenceSteps, offset: configuration.value("steps_offset", default: 0), rounds: true)
+        try configuration.check(timesteps, train: train)
+        try schedule.requireSignal(at: timesteps, configuration)
     }
 
     /// Formula (12) of the paper with sigma = 0.
@@ -45,7 +36,7 @@ public struct DDIMScheduler: Scheduler {
     /// | `original` | f_θ(x_t), the predicted x_0 |
     /// | `epsilon` | ε_θ(x_t) |
     public mutating func step(modelOutput: Tensor, sample: Tensor, noise: () -> Tensor) -> SchedulerOutput {
-        let timestep = timesteps[stepIndex]
+        let timestep = Int(timesteps[stepIndex])
         let previous = timestep - stride
         let alpha = Double(schedule.alphasCumprod[timestep])
         let previousAlpha = Double(schedule.alphasCumprod[max(0, previous)])

@@ -3,26 +3,23 @@ import Foundation
 import TensorKit
 
 /// DPM-Solver++, Lu et al., 2211.01095 (diffusers `DPMSolverMultistepScheduler`, `algorithm_type="dpmsolver++"`): a multistep solver of
-/// first or second order for the data prediction, deterministic, with the sigmas of Karras et al., 2206.00364, on request.
+/// first, second or third order for the data prediction, deterministic, with the sigmas of Karras et al., 2206.00364, on request.
 public struct DPMSolverMultistepScheduler: Scheduler {
-    public let timesteps: [Int]
+    public let timesteps: [Float]
     public private(set) var stepIndex = 0
     /// Noise levels sigma = sqrt((1 - α) / α), one for each step and the final one.
     public let sigmas: [Float]
 
     private enum SolverType: String, CaseIterable { case midpoint, heun, logrho, bh1, bh2 }
-    private enum FinalSigma: String, CaseIterable {
-        case zero
-        case sigmaMin = "sigma_min"
-    }
-
     private let predictionType: PredictionType
     private let solverOrder: Int
     private let isHeun: Bool
     /// The last step is of first order.
     private let endsWithFirstOrder: Bool
-    /// The estimate of the clean sample of the step before.
-    private var previousOriginal: Tensor?
+    /// The last but one is of second order at most.
+    private let endsWithLowOrders: Bool
+    /// Estimates of the clean sample of the steps before, the latest first, as many as the order asks for.
+    private var earlier: [Tensor] = []
 
     /// A sampler at the start of a run.
     /// - Parameters:
@@ -45,22 +42,20 @@ public struct DPMSolverMultistepScheduler: Scheduler {
         if configuration["variance_type"] ?? .null != .null {
             throw configuration.wrong("variance_type", expected: "null, because learned variances are not supported")
         }
-        solverOrder = try configuration.count("solver_order", default: 2, limit: 2)
+        solverOrder = try configuration.count("solver_order", default: 2, limit: 3)
         isHeun = try configuration.choice("solver_type", default: SolverType.midpoint) == .heun
         predictionType = schedule.predictionType
         let karras = try useKarrasSigmas ?? configuration.value("use_karras_sigmas", default: false)
 
-        var alphas = schedule.alphasCumprod.map(Double.init)
-        // A last step of pure noise would have an infinite sigma.
-        if try configuration.value("rescale_betas_zero_snr", default: false) { alphas[train - 1] = 0x1p-24 }
-        let trainSigmas = alphas.map { Float(((1 - $0) / $0).squareRoot()) }
+        let trainSigmas = schedule.sigmas(isRescaled: try configuration.value("rescale_betas_zero_snr", default: false))
         var steps = [Int]()
         var levels: [Double]
         if karras {
             let logSigmas = trainSigmas.map { Double(logf($0)) }
-            levels = Self.karras(minimum: Double(trainSigmas[0]), maximum: Double(trainSigmas[train - 1]), count: inferenceSteps)
+            levels = NoiseSchedule.karras(
+                minimum: Double(trainSigmas[0]), maximum: Double(trainSigmas[train - 1]), count: inferenceSteps)
             steps = levels.map { sigma in
-                let t = Self.timestep(of: sigma, logSigmas: logSigmas)
+                let t = NoiseSchedule.timestep(of: sigma, logSigmas: logSigmas)
                 return Int(schedule.isCosine ? t : t.rounded(.toNearestOrEven))
             }
         } else {
@@ -73,10 +68,9 @@ public struct DPMSolverMultistepScheduler: Scheduler {
         let final = try configuration.choice("final_sigmas_type", default: FinalSigma.zero)
         levels.append(final == .zero ? 0 : Double(trainSigmas[0]))
         sigmas = levels.map { Float($0) }
-        timesteps = steps
-        endsWithFirstOrder =
-            try final == .zero || configuration.value("euler_at_final", default: false)
-            || (configuration.value("lower_order_final", default: true) && steps.count < 15)
+        timesteps = steps.map(Float.init)
+        endsWithLowOrders = try configuration.value("lower_order_final", default: true) && steps.count < 15
+        endsWithFirstOrder = try final == .zero || endsWithLowOrders || configuration.value("euler_at_final", default: false)
     }
 
     /// Time steps in the training's own schedule.
@@ -97,22 +91,8 @@ public struct DPMSolverMultistepScheduler: Scheduler {
         }
     }
 
-    /// Formula (5) of 2206.00364 with rho = 7, from the largest level down.
-    private static func karras(minimum: Double, maximum: Double, count: Int) -> [Double] {
-        let (low, high) = (pow(minimum, 1 / 7), pow(maximum, 1 / 7))
-        return linspace(0, 1, count).map { pow(high + $0 * (low - high), 7) }
-    }
-
-    /// The (fractional) training time step of a noise level, linear in its logarithm.
-    private static func timestep(of sigma: Double, logSigmas: [Double]) -> Double {
-        let logSigma = log(max(sigma, 1e-10))
-        let atOrBelow = logSigmas.count { $0 <= logSigma }
-        let low = min(max(0, atOrBelow - 1), logSigmas.count - 2)
-        let weight = (logSigmas[low] - logSigma) / (logSigmas[low] - logSigmas[low + 1])
-        return Double(low) + min(max(weight, 0), 1)
-    }
-
-    /// One step (algorithm 2 of 2211.01095, "DPM-Solver++(2M)"; its first and its last step are of first order).
+    /// One step (algorithm 2 of 2211.01095, "DPM-Solver++(2M)"; the third order as in appendix B.4 of 2206.00927, for the data
+    /// prediction). The first step, which has no history, and the last one are of first order.
     ///
     /// | here | paper |
     /// | --- | --- |
@@ -123,22 +103,41 @@ public struct DPMSolverMultistepScheduler: Scheduler {
         let current = level(stepIndex)
         let next = level(stepIndex + 1)
         let original = original(modelOutput, sample, current)
-        let isLast = stepIndex == timesteps.count - 1
         // With a final sigma of 0, λ is infinite and exp(-h) is 0.
         let h = next.lambda - current.lambda
         let decay = exp(-h) - 1
         var previous: Tensor
-        if let earlier = previousOriginal, solverOrder == 2, !(isLast && endsWithFirstOrder) {
+        // Karras' last level may be the final one already: then there is no way to go.
+        switch h > 0 ? order : 1 {
+        case 1: previous = linear(-next.a * decay, original)
+        case 2:
             let r = (current.lambda - level(stepIndex - 1).lambda) / h
             let correction = isHeun ? next.a * (decay / h + 1) / r : -0.5 * next.a * decay / r
-            previous = linear(-next.a * decay + correction, original, -correction, earlier)
-        } else {
-            previous = linear(-next.a * decay, original)
+            previous = linear(-next.a * decay + correction, original, -correction, earlier[0])
+        default:
+            let before = level(stepIndex - 1).lambda
+            let r0 = (current.lambda - before) / h
+            let r1 = (before - level(stepIndex - 2).lambda) / h
+            // D1 and D2 of the paper are sums of the two finite differences (m0 - m1) / r0 and (m1 - m2) / r1.
+            let first = next.a * (decay / h + 1)
+            let second = -next.a * ((decay + h) / (h * h) - 0.5)
+            let late = (first * (1 + r0 / (r0 + r1)) + second / (r0 + r1)) / r0
+            let early = -(first * r0 / (r0 + r1) + second / (r0 + r1)) / r1
+            previous = linear(-next.a * decay + late, original, early - late, earlier[0])
+            previous = linear(1, previous, -early, earlier[1])
         }
         previous = linear(next.s / current.s, sample, 1, previous)
-        previousOriginal = original
+        earlier = Array(([original] + earlier).prefix(solverOrder - 1))
         stepIndex += 1
         return SchedulerOutput(prevSample: previous, predOriginalSample: original)
+    }
+
+    /// The order of the next step.
+    private var order: Int {
+        let left = timesteps.count - stepIndex
+        if left == 1, endsWithFirstOrder { return 1 }
+        let limit = left == 2 && endsWithLowOrders ? 2 : 3
+        return min(solverOrder, earlier.count + 1, limit)
     }
 
     private func level(_ index: Int) -> (a: Double, s: Double, lambda: Double) {

@@ -44,7 +44,10 @@ public struct DenoisingRun {
     public var stepsDone: Int { scheduler.stepIndex }
     public var isFinished: Bool { scheduler.isFinished }
     /// The training time step at which the next step asks, nil at the end.
-    public var nextTimestep: Int? { isFinished ? nil : scheduler.timesteps[scheduler.stepIndex] }
+    public var nextTimestep: Float? { isFinished ? nil : scheduler.timesteps[scheduler.stepIndex] }
+
+    /// What the model is shown next: the latents at unit variance, [N, H, W, C].
+    var modelInput: Tensor { scheduler.scaleModelInput(latents) }
 
     /// Goes on with other identities, for instance from some time step on (delayed injection).
     /// - Parameter adapters: one for each picture, or empty.
@@ -58,7 +61,7 @@ public struct DenoisingRun {
     @discardableResult
     public mutating func step() -> Tensor {
         precondition(!isFinished, "all \(stepCount) steps are done")
-        let prediction = predict(scheduler.scaleModelInput(latents), timestep: scheduler.timesteps[scheduler.stepIndex])
+        let prediction = predict(modelInput, timestep: scheduler.timesteps[scheduler.stepIndex])
         let result = scheduler.step(modelOutput: prediction, sample: latents) {
             let sources = generators.map { TorchRandomSource(state: $0) }
             let noise = channelsLastNoise(sources, shape: latents.shape)
@@ -75,8 +78,8 @@ public struct DenoisingRun {
     ///   - input: [N, H, W, C]
     ///   - timestep: training time step.
     /// - Returns: what the model says of `input`, same shape.
-    func predict(_ input: Tensor, timestep: Int) -> Tensor {
-        let timesteps = [Int](repeating: timestep, count: conditioning.samples)
+    func predict(_ input: Tensor, timestep: Float) -> Tensor {
+        let timesteps = [Float](repeating: timestep, count: conditioning.samples)
         guard negativePrompt != nil else { return unet(input, timesteps: timesteps, conditioning: conditioning) }
         return guided(unet(stack([input, input]), timesteps: timesteps, conditioning: conditioning))
     }

@@ -16,6 +16,26 @@ public enum TimestepSpacing: String, Sendable, CaseIterable {
     case linspace
     case leading
     case trailing
+
+    /// Time steps as DDIM, PNDM and Euler's method spread them, the noisiest first.
+    /// - Parameters:
+    ///   - train: number of the training's time steps.
+    ///   - count: number of the run's.
+    ///   - offset: `steps_offset`, which counts for `leading` alone.
+    ///   - rounds: whether `linspace` is rounded to whole time steps, ties to even.
+    func timesteps(train: Int, count: Int, offset: Int, rounds: Bool) -> [Float] {
+        switch self {
+        case .linspace:
+            let steps = StableDiffusion.linspace(0, Double(train - 1), count).reversed()
+            return steps.map { Float(rounds ? $0.rounded(.toNearestOrEven) : $0) }
+        case .leading:
+            let stride = train / count
+            return (0..<count).reversed().map { Float($0 * stride + offset) }
+        case .trailing:
+            return descend(from: Double(train), step: Double(train) / Double(count))
+                .map { Float($0.rounded(.toNearestOrEven) - 1) }
+        }
+    }
 }
 
 /// The variances that a model was trained with: the part that all schedulers of diffusers share.
@@ -29,14 +49,28 @@ public struct NoiseSchedule: Sendable {
     /// Number of time steps of the training.
     public var trainTimesteps: Int { alphasCumprod.count }
 
+    /// What a class of diffusers takes where `scheduler_config.json` does not say.
+    struct Defaults {
+        var betaStart = 0.0001
+        var betaEnd = 0.02
+        var betaSchedule = "linear"
+        /// The class honours `rescale_betas_zero_snr`.
+        var rescales = true
+    }
+
     /// Reads `num_train_timesteps`, `beta_start`, `beta_end`, `beta_schedule`, `trained_betas`, `rescale_betas_zero_snr` and
-    /// `prediction_type` of a `scheduler_config.json`, with diffusers' defaults.
+    /// `prediction_type` of a `scheduler_config.json`, with the defaults that most schedulers of diffusers share.
     /// - Throws: `CheckpointError` that names the key at fault.
     public init(_ file: JSONConfiguration) throws {
+        try self.init(file, defaults: Defaults())
+    }
+
+    /// As above, with the defaults of one class.
+    init(_ file: JSONConfiguration, defaults: Defaults) throws {
         let count = try file.count("num_train_timesteps", default: 1000, limit: 100_000)
-        let start: Double = try file.value("beta_start", default: 0.0001)
-        let end: Double = try file.value("beta_end", default: 0.02)
-        let kind = try file.value("beta_schedule", default: "linear")
+        let start: Double = try file.value("beta_start", default: defaults.betaStart)
+        let end: Double = try file.value("beta_end", default: defaults.betaEnd)
+        let kind = try file.value("beta_schedule", default: defaults.betaSchedule)
         var betas: [Float]
         if let trained: [Float] = try file.optional("trained_betas") {
             betas = trained
@@ -52,7 +86,9 @@ public struct NoiseSchedule: Sendable {
         guard betas.count > 1, betas.allSatisfy({ $0 >= 0 && $0 <= 1 }) else {
             throw file.wrong("trained_betas", expected: "at least two variances between 0 and 1 (or set beta_start and beta_end)")
         }
-        if try file.value("rescale_betas_zero_snr", default: false) { betas = Self.rescaledToZeroTerminalSNR(betas) }
+        if try defaults.rescales && file.value("rescale_betas_zero_snr", default: false) {
+            betas = Self.rescaledToZeroTerminalSNR(betas)
+        }
         alphasCumprod = Self.cumulativeProduct(betas.map { 1 - $0 })
         predictionType = try file.choice("prediction_type", default: .epsilon)
         isCosine = kind == "squaredcos_cap_v2"
@@ -99,7 +135,50 @@ public struct NoiseSchedule: Sendable {
     }
 }
 
+extension NoiseSchedule {
+    /// Noise levels sigma = sqrt((1 - α) / α) of all training time steps, for samplers that count in them.
+    /// - Parameter isRescaled: `rescale_betas_zero_snr`: the last step, pure noise, would have an infinite level without a floor.
+    func sigmas(isRescaled: Bool) -> [Float] {
+        var alphas = alphasCumprod.map(Double.init)
+        if isRescaled { alphas[alphas.count - 1] = 0x1p-24 }
+        return alphas.map { Float(((1 - $0) / $0).squareRoot()) }
+    }
+
+    /// The (fractional) training time step of a noise level, linear in its logarithm (`_sigma_to_t`).
+    /// - Parameters:
+    ///   - sigma: a noise level.
+    ///   - logSigmas: logarithms of the levels of all training time steps.
+    static func timestep(of sigma: Double, logSigmas: [Double]) -> Double {
+        let logSigma = log(max(sigma, 1e-10))
+        let atOrBelow = logSigmas.count { $0 <= logSigma }
+        let low = min(max(0, atOrBelow - 1), logSigmas.count - 2)
+        let weight = (logSigmas[low] - logSigma) / (logSigmas[low] - logSigmas[low + 1])
+        return Double(low) + min(max(weight, 0), 1)
+    }
+
+    /// Formula (5) of 2206.00364 with rho = 7, from the largest level down.
+    static func karras(minimum: Double, maximum: Double, count: Int) -> [Double] {
+        let (low, high) = (pow(minimum, 1 / 7), pow(maximum, 1 / 7))
+        return StableDiffusion.linspace(0, 1, count).map { pow(high + $0 * (low - high), 7) }
+    }
+
+    /// Refuses a run that would start at pure noise with a model that predicts the noise: nothing could be said of the sample.
+    /// - Throws: `CheckpointError` that names `prediction_type`.
+    func requireSignal(at timesteps: [Float], _ file: JSONConfiguration) throws {
+        guard predictionType != .vPrediction, timesteps.contains(where: { alphasCumprod[Int($0)] == 0 }) else { return }
+        throw file.wrong("prediction_type", expected: "v_prediction, because rescale_betas_zero_snr starts at pure noise")
+    }
+}
+
 extension JSONConfiguration {
+    /// Refuses a number of steps that no run can have.
+    /// - Throws: `CheckpointError` when time steps lie outside the training's.
+    func check(_ timesteps: [Float], train: Int) throws {
+        guard timesteps.allSatisfy({ $0 >= 0 && $0 <= Float(train - 1) }) else {
+            throw wrong("steps_offset", expected: "less, so that \(timesteps.count) steps stay below \(train)")
+        }
+    }
+
     /// One of the words of an enumeration.
     /// - Throws: `CheckpointError` that lists the words there are.
     func choice<Choice: RawRepresentable & CaseIterable>(

@@ -4,8 +4,8 @@ import TensorKit
 /// The sampler of a run: where it stands, and how it steps from one noise level to the next. A value: two runs never disturb each other, and a
 /// copy is a place to return to.
 public protocol Scheduler {
-    /// Training time steps at which the model is asked, in order, one per step.
-    var timesteps: [Int] { get }
+    /// Training time steps at which the model is asked, in order, one per evaluation; some samplers ask between two whole ones.
+    var timesteps: [Float] { get }
     /// The step that comes next, 0 at the start, `timesteps.count` at the end.
     var stepIndex: Int { get }
     /// Standard deviation of the first noise.
@@ -37,27 +37,6 @@ extension Scheduler {
     /// All steps are done.
     public var isFinished: Bool { stepIndex >= timesteps.count }
     public func scaleModelInput(_ sample: Tensor) -> Tensor { sample }
-}
-
-/// The samplers by the names of the command line.
-public enum SchedulerKind: String, Sendable, CaseIterable {
-    /// `DDIMScheduler.from_config(folder, clip_sample=False, set_alpha_to_one=False)`
-    case ddim
-    /// `DPMSolverMultistepScheduler.from_config(folder, use_karras_sigmas=True)`
-    case dpmpp2M = "dpmpp-2m"
-
-    /// A sampler at the start of a run.
-    /// - Parameters:
-    ///   - configuration: the model folder's `scheduler_config.json`, whichever class wrote it.
-    ///   - steps: number of steps.
-    /// - Returns: a sampler whose `stepIndex` is 0.
-    /// - Throws: `CheckpointError` for a configuration that cannot be honoured, `StableDiffusionError` for an impossible number of steps.
-    public func makeScheduler(configuration: JSONConfiguration, steps: Int) throws -> any Scheduler {
-        switch self {
-        case .ddim: try DDIMScheduler(configuration: configuration, inferenceSteps: steps)
-        case .dpmpp2M: try DPMSolverMultistepScheduler(configuration: configuration, inferenceSteps: steps, useKarrasSigmas: true)
-        }
-    }
 }
 
 /// a x

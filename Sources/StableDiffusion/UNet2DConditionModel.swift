@@ -139,12 +139,12 @@ public final class UNet2DConditionModel: Module {
     /// One evaluation.
     /// - Parameters:
     ///   - sample: image latents, channels last, [N, H, W, inChannels].
-    ///   - timesteps: N training time steps.
+    ///   - timesteps: N training time steps, whole or between two.
     ///   - conditioning: prompts and adapters of the N samples.
     ///   - tape: records the backward pass.
     /// - Returns: what `prediction_type` says, [N, H, W, outChannels].
     public func callAsFunction(
-        _ sample: Tensor, timesteps: [Int], conditioning: UNetConditioning, tape: Tape? = nil
+        _ sample: Tensor, timesteps: [Float], conditioning: UNetConditioning, tape: Tape? = nil
     ) -> Tensor {
         precondition(
             sample.shape.count == 4 && sample.shape[0] == timesteps.count && timesteps.count == conditioning.samples,
@@ -178,11 +178,11 @@ public final class UNet2DConditionModel: Module {
     }
 
     /// The time embedding, through its two layers and each residual block's projection.
-    private func timeVectors(_ timesteps: [Int], tape: Tape?) -> [ObjectIdentifier: Tensor] {
+    private func timeVectors(_ timesteps: [Float], tape: Tape?) -> [ObjectIdentifier: Tensor] {
         let version = timeLinear1.weight.version + timeLinear2.weight.version
         if tape == nil, let known = timeCache.vectors(for: timesteps, version: version) { return known }
         let embedding = Kernels.timestepEmbedding(
-            timesteps.map(Float.init), channels: configuration.levels[0].channels, flipSineToCosine: configuration.flipSinToCos,
+            timesteps, channels: configuration.levels[0].channels, flipSineToCosine: configuration.flipSinToCos,
             frequencyShift: configuration.freqShift)
         let hidden = timeLinear1(embedding, activation: .silu, tape: tape)
         // Every block starts with the activation of the embedding, so it is applied once.
@@ -237,14 +237,14 @@ public struct UNetConditioning {
 /// The projected time embeddings of the last time steps: every picture of a sampler with so many steps asks for the same ones.
 private struct TimeVectorCache {
     private static let limit = 128
-    private var entries: [[Int]: [ObjectIdentifier: Tensor]] = [:]
+    private var entries: [[Float]: [ObjectIdentifier: Tensor]] = [:]
     private var version = -1
 
-    func vectors(for timesteps: [Int], version: Int) -> [ObjectIdentifier: Tensor]? {
+    func vectors(for timesteps: [Float], version: Int) -> [ObjectIdentifier: Tensor]? {
         version == self.version ? entries[timesteps] : nil
     }
 
-    mutating func store(_ vectors: [ObjectIdentifier: Tensor], for timesteps: [Int], version: Int) {
+    mutating func store(_ vectors: [ObjectIdentifier: Tensor], for timesteps: [Float], version: Int) {
         if version != self.version || entries.count >= Self.limit { entries.removeAll() }
         self.version = version
         entries[timesteps] = vectors

@@ -7,7 +7,7 @@ public struct SpaceManifest: Sendable, Equatable {
     public struct Defaults: Sendable, Equatable {
         public var prompt: String
         public var negativePrompt: String
-        /// "ddim" or "dpmpp-2m", a name of the command line.
+        /// A sampler by its name of the command line: a raw value of `SchedulerKind`.
         public var scheduler: String
         public var steps: Int
         public var guidance: Float

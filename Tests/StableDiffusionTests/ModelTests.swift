@@ -43,7 +43,7 @@ import Testing
         let unet = try folder.loadUNet()
         let states = try array("text/states")
         let conditioning = unet.conditioning((0..<2).map { unet.prepare(states.rows($0..<($0 + 1))) })
-        let steps = try expected.entry("unet/\(size)/timesteps").integers()
+        let steps = try expected.entry("unet/\(size)/timesteps").integers().map(Float.init)
         let sample = try array("unet/\(size)/sample")
         for pass in 1...2 {
             let output = unet(sample, timesteps: steps, conditioning: conditioning)
@@ -57,7 +57,7 @@ import Testing
         let states = try array("text/states")
         let prompts = (0..<2).map { unet.prepare(states.rows($0..<($0 + 1))) }
         let sample = try array("unet/odd/sample")
-        let steps = try expected.entry("unet/odd/timesteps").integers()
+        let steps = try expected.entry("unet/odd/timesteps").integers().map(Float.init)
         let adapters = [try adapter(0, scale: 27), try adapter(1, scale: 2)]
         let references = try ["unet/odd/lora0", "unet/odd/lora1"].map(array) + [array("unet/odd/output")]
         for (first, second) in [(0, 0), (1, 1), (0, 1), (1, 0), (2, 1), (0, 2)] {

@@ -22,7 +22,10 @@ final class RenderRun: JobRun {
                 finish(known, report)
                 return false
             }
-            run = try studio.start([request.subject], request.settings)
+            let fresh = try studio.start([request.subject], request.settings)
+            // Some samplers ask more than once in a step.
+            estimator = ProgressEstimator(activity: "drawing", total: fresh.stepCount)
+            run = fresh
             return true
         }
         let clock = ContinuousClock.now

@@ -90,7 +90,8 @@ final class Studio {
     func start(_ subjects: [Subject], _ settings: GenerationSettings) throws -> DenoisingRun {
         guard let scheduler = SchedulerKind(rawValue: settings.scheduler.rawValue) else {
             throw EngineFailure(
-                message: "the sampler '\(settings.scheduler.rawValue)' is not known.", advice: "Choose ddim or dpmpp-2m.")
+                message: "the sampler '\(settings.scheduler.rawValue)' is not known.",
+                advice: "Choose one of \(SchedulerKind.allCases.map(\.rawValue).joined(separator: ", ")).")
         }
         return try pipeline.start(
             DenoisingRequest(

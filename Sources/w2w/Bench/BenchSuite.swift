@@ -106,7 +106,7 @@ final class BenchSuite {
             let adapters = try (0..<batch).map { _ in try self.someAdapter(0, space) }
             let conditioning = pipeline.unet.conditioning(
                 [PromptConditioning](repeating: prompt, count: batch), adapters: LoRABatch(adapters))
-            let timesteps = [Int](repeating: 500, count: batch)
+            let timesteps = [Float](repeating: 500, count: batch)
             let samples = try stopwatch.milliseconds { _ in
                 _ = pipeline.unet(latents, timesteps: timesteps, conditioning: conditioning)
             }

@@ -5,7 +5,8 @@ SPACE is Sources/WeightSpace/Resources/BuiltInSpace. Writes pictures.json and on
 import copy, json, os, sys
 import torch
 from safetensors.torch import load_file
-from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, StableDiffusionPipeline
+from diffusers import (DDIMScheduler, DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler,
+                       LCMScheduler, PNDMScheduler, StableDiffusionPipeline)
 from peft import LoraConfig, get_peft_model
 
 torch.set_grad_enabled(False)
@@ -37,12 +38,24 @@ cases = [
     dict(row=100, seed=5, scheduler="dpmpp-2m", steps=12, guidance=2.5, prompt=prompt, negative="", width=128, height=128),
     dict(row=0, seed=5, scheduler="ddim", steps=20, guidance=2.5, prompt=prompt, negative="", width=128, height=128),
     dict(row=7, seed=123456789, scheduler="ddim", steps=8, guidance=1.0, prompt="photo of sks person", negative="", width=96, height=136),
+    dict(row=3, seed=17, scheduler="pndm", steps=9, guidance=2.5, prompt=prompt, negative="", width=96, height=96),
+    dict(row=3, seed=17, scheduler="dpmpp-2m-plain", steps=9, guidance=2.5, prompt=prompt, negative="", width=96, height=96),
+    dict(row=3, seed=17, scheduler="euler", steps=9, guidance=2.5, prompt=prompt, negative="", width=96, height=96),
+    dict(row=3, seed=17, scheduler="euler-a", steps=9, guidance=2.5, prompt=prompt, negative="", width=96, height=96),
+    dict(row=3, seed=17, scheduler="lcm", steps=5, guidance=1.0, prompt=prompt, negative="", width=96, height=96),
     dict(row=None, seed=2, scheduler="dpmpp-2m", steps=16, guidance=4.0, prompt="photo of a person, Smiling!", negative="glasses, hat", width=128, height=128),
 ]
 for number, case in enumerate(cases):
     pipe.unet = plain if case["row"] is None else adapted(case["row"])
-    pipe.scheduler = (DDIMScheduler.from_config(scheduler, clip_sample=False, set_alpha_to_one=False) if case["scheduler"] == "ddim"
-                      else DPMSolverMultistepScheduler.from_config(scheduler, use_karras_sigmas=True))
+    pipe.scheduler = {
+        "ddim": lambda: DDIMScheduler.from_config(scheduler, clip_sample=False, set_alpha_to_one=False),
+        "pndm": lambda: PNDMScheduler.from_config(scheduler),
+        "dpmpp-2m": lambda: DPMSolverMultistepScheduler.from_config(scheduler, use_karras_sigmas=True),
+        "dpmpp-2m-plain": lambda: DPMSolverMultistepScheduler.from_config(scheduler, use_karras_sigmas=False),
+        "euler": lambda: EulerDiscreteScheduler.from_config(scheduler),
+        "euler-a": lambda: EulerAncestralDiscreteScheduler.from_config(scheduler),
+        "lcm": lambda: LCMScheduler.from_config(scheduler),
+    }[case["scheduler"]]()
     case["file"] = f"picture{number}.png"
     pipe(case["prompt"], negative_prompt=case["negative"], num_inference_steps=case["steps"], guidance_scale=case["guidance"],
          width=case["width"], height=case["height"],
