@@ -15,8 +15,8 @@ extension Module {
         for (item, entry) in zip(parameters, entries) { item.parameter.value = entry.tensor() }
     }
 
-    /// All parameters, ready to be written as `type`: `.float32`, `.float16` or `.bfloat16`.
+    /// All parameters, ready to be written as `type`: `.float32`, `.float16` or `.bfloat16`. Buffers stay float32.
     public func storedTensors(as type: ElementType = .float32) -> [StoredTensor] {
-        namedParameters().map { StoredTensor($0.name, $0.parameter.value, as: type) }
+        namedParameters().map { StoredTensor($0.name, $0.parameter.value, as: $0.parameter.isBuffer ? .float32 : type) }
     }
 }

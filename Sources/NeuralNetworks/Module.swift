@@ -20,12 +20,22 @@ public final class Parameter {
     public var gradient: Tensor?
     /// Grows with every change of the value: caches of derived layouts compare it.
     public private(set) var version = 0
-    /// Whether a tape records gradients for it.
-    public var isTrainable = true
+    /// Whether a tape records gradients for it; never for a buffer.
+    public var isTrainable: Bool {
+        get { wantsGradient && !isBuffer }
+        set { wantsGradient = newValue }
+    }
+    /// Numbers that a layer remembers and that no optimiser changes (`register_buffer`).
+    public let isBuffer: Bool
+    private var wantsGradient = true
     private var stored: Tensor?
 
-    public init(shape: [Int]) {
+    /// - Parameters:
+    ///   - shape: of the value.
+    ///   - isBuffer: the layer itself changes it.
+    public init(shape: [Int], isBuffer: Bool = false) {
         self.shape = shape
+        self.isBuffer = isBuffer
     }
 
     /// Says that the elements of `value` were changed in place.

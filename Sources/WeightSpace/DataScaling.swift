@@ -5,6 +5,8 @@ import TensorKit
 public enum DataScaling {
     /// scaled = raw * factor, as in the published model (10).
     case factor(Float)
+    /// scaled = 2 (raw - minimum) / range - 1
+    case range(minimum: Float, range: Float)
     /// scaled = (raw - offset) / scale; `offset` and `scale` are [n].
     case affine(offset: Tensor, scale: Tensor)
 
@@ -36,6 +38,8 @@ public enum DataScaling {
         switch self {
         case .factor(let factor):
             for i in 0..<source.count { to[i] = body(from[i], 0, 1 / factor) }
+        case .range(let minimum, let range):
+            for i in 0..<source.count { to[i] = body(from[i], minimum + range / 2, range / 2) }
         case .affine(let offset, let scale):
             let n = offset.count
             precondition(source.count % n == 0, "vectors \(source.shape) for a scaling of length \(n)")

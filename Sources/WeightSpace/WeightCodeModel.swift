@@ -40,8 +40,8 @@ extension WeightVAE: WeightCodeModel {
     public var latentDimension: Int { configuration.latentDim }
     /// The prior of a weight VAE is N(0, I).
     public var priorScale: [Float] { Array(repeating: 1, count: configuration.latentDim) }
-    /// `decoder_input`, [h, d].
-    public var firstDecoderLayer: Tensor? { layers.decoderInput.weight.value }
+    /// `decoder_input`, [h, d]; with a linear path, which carries the most, `linear_decoder`, [n, d].
+    public var firstDecoderLayer: Tensor? { (linearPath?.decoder ?? network.codeLayers.decoderInput).weight.value }
 
     public func codes(of vectors: Tensor) -> Tensor { encode(vectors).mean }
 }

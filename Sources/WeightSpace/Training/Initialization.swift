@@ -11,81 +11,155 @@ public enum Initialization: String, Sendable, CaseIterable {
     /// PyTorch's default for `torch.nn.Linear`.
     case torch
 
+    /// Whether a network can start this way: the spectral start needs the vanilla stack without batch norm, or a linear path.
+    func fits(_ configuration: WeightVAEConfiguration) -> Bool {
+        self == .torch || configuration.hasLinearPath || (configuration.variant == .vanilla && !configuration.batchNorm)
+    }
+
     /// Sets all weights of a network.
     /// - Parameters:
-    ///   - vae: any shape.
+    ///   - vae: one that `fits` lets pass.
     ///   - spectrum: of the scaled training vectors.
     ///   - decoderVariance: s² in the spectrum's units: what the KL term takes for noise.
     ///   - random: source of the random parts.
     func apply(to vae: WeightVAE, spectrum: Spectrum, decoderVariance: Double, random: TorchRandomSource) {
-        for (_, parameter) in vae.namedParameters() where parameter.shape.count == 2 {
-            Self.uniform(parameter, fanIn: parameter.shape[1], random)
+        Self.torch(vae, random)
+        guard self == .spectral else { return }
+        if let path = vae.linearPath {
+            Self.spectral(path, beside: vae.network, spectrum, decoderVariance)
+        } else {
+            Self.spectral(vae, spectrum, decoderVariance, random)
         }
-        let layers = vae.layers
-        let all = layers.encoder + [layers.mean, layers.logVariance, layers.decoderInput] + layers.decoder + [layers.final]
-        for layer in all {
-            if let bias = layer.bias { Self.uniform(bias, fanIn: layer.weight.shape[1], random) }
+    }
+
+    /// PyTorch's default start of every layer: weights first, then biases, in PyTorch's order.
+    static func torch(_ module: any Module, _ random: TorchRandomSource) {
+        let leaves = leaves(of: module)
+        var biases = [(Parameter, fanIn: Int)]()
+        for leaf in leaves {
+            switch leaf {
+            case let layer as Linear:
+                uniform(layer.weight, fanIn: layer.weight.shape[1], random)
+                if let bias = layer.bias { biases.append((bias, layer.weight.shape[1])) }
+            case let layer as Conv1d:
+                let fanIn = layer.weight.shape[1] * layer.weight.shape[2]
+                uniform(layer.weight, fanIn: fanIn, random)
+                biases.append((layer.bias, fanIn))
+            case let norm as LayerNorm:
+                norm.weight.value = Tensor(norm.weight.shape, [Float](repeating: 1, count: norm.weight.shape[0]))
+                norm.bias.value = Tensor(zeros: norm.bias.shape)
+            case let norm as BatchNorm1d: norm.reset()
+            default: preconditionFailure("a layer without a start: \(type(of: leaf))")
+            }
         }
-        if self == .spectral { Self.spectral(vae, spectrum, decoderVariance, random) }
+        for (bias, fanIn) in biases { uniform(bias, fanIn: fanIn, random) }
+    }
+
+    private static func leaves(of module: any Module) -> [any Module] {
+        module.children.isEmpty ? [module] : module.children.flatMap { leaves(of: $0.module) }
     }
 
     private static func uniform(_ parameter: Parameter, fanIn: Int, _ random: TorchRandomSource) {
         let bound = 1 / Float(fanIn).squareRoot()
-        let values = random.uniform(parameter.shape.reduce(1, *)).map { ($0 * 2 - 1) * bound }
-        parameter.value = Tensor(parameter.shape, values)
+        // In pieces: a list of all numbers of a wide layer would be as large again as the layer.
+        let value = Tensor(uninitialized: parameter.shape)
+        let piece = 1 << 20
+        for start in stride(from: 0, to: value.count, by: piece) {
+            let numbers = random.uniform(min(piece, value.count - start))
+            for (i, number) in numbers.enumerated() { value.pointer[start + i] = (number * 2 - 1) * bound }
+        }
+        parameter.value = value
+    }
+
+    /// The linear VAE's optimum for the linear path; the network beside it starts at nothing.
+    private static func spectral(
+        _ path: LinearPath, beside network: any WeightVAENetwork, _ spectrum: Spectrum, _ decoderVariance: Double
+    ) {
+        let (k, n) = (min(path.encoder.weight.shape[0], spectrum.components.shape[0]), path.encoder.weight.shape[1])
+        let latent = path.encoder.weight.shape[0]
+        for parameter in [path.encoder.weight, path.decoder.weight] { parameter.value = Tensor(zeros: parameter.shape) }
+        for i in 0..<k {
+            let (encode, decode) = gains(spectrum.eigenvalues[i], decoderVariance)
+            for j in 0..<n {
+                path.encoder.weight.value.pointer[i * n + j] = encode * spectrum.components.pointer[i * n + j]
+                path.decoder.weight.value.pointer[j * latent + i] = decode * spectrum.components.pointer[i * n + j]
+            }
+        }
+        for layer in [path.encoder, path.decoder] {
+            if let bias = layer.bias { bias.value = Tensor(zeros: bias.shape) }
+        }
+        for layer in [network.codeLayers.mean] + network.outputLayers { scale(layer, by: 0) }
+        startLogVariance(network.codeLayers.logVariance, spectrum, decoderVariance, count: k)
+    }
+
+    /// The linear VAE's optimum: an axis of eigenvalue λ keeps the share 1 - s²/λ of its variance in the posterior mean.
+    private static func gains(_ eigenvalue: Double, _ decoderVariance: Double) -> (encode: Float, decode: Float) {
+        let share = max(0.02, 1 - decoderVariance / eigenvalue)
+        return (Float((share / eigenvalue).squareRoot()), Float((share * eigenvalue).squareRoot()))
+    }
+
+    private static func startLogVariance(_ layer: Linear, _ spectrum: Spectrum, _ decoderVariance: Double, count: Int) {
+        for i in 0..<layer.weight.value.count { layer.weight.value.pointer[i] *= 0.05 }
+        layer.weight.markChanged()
+        for i in 0..<count {
+            layer.bias?.value.pointer[i] = Float(log(min(1, decoderVariance / spectrum.eigenvalues[i])))
+        }
+        layer.bias?.markChanged()
+    }
+
+    private static func scale(_ layer: Linear, by factor: Float) {
+        for parameter in [layer.weight, layer.bias].compactMap({ $0 }) {
+            for i in 0..<parameter.value.count { parameter.value.pointer[i] *= factor }
+            parameter.markChanged()
+        }
     }
 
     private static func spectral(_ vae: WeightVAE, _ spectrum: Spectrum, _ decoderVariance: Double, _ random: TorchRandomSource) {
-        let layers = vae.layers
+        guard let layers = vae.network as? VanillaNetwork else { return }
         let slope = vae.configuration.negativeSlope
         let narrowest = vae.configuration.hiddenDims.min() ?? 0
         let k = min(vae.configuration.latentDim, spectrum.components.shape[0], narrowest / 2)
         guard k > 0 else { return }
-        // The linear VAE's optimum: an axis of eigenvalue λ keeps the share 1 - s²/λ of its variance in the posterior mean.
-        let shares = (0..<k).map { max(0.02, 1 - decoderVariance / spectrum.eigenvalues[$0]) }
-        let encode = (0..<k).map { Float((shares[$0] / spectrum.eigenvalues[$0]).squareRoot()) }
-        let decode = (0..<k).map { Float((shares[$0] * spectrum.eigenvalues[$0]).squareRoot()) }
+        let gains = (0..<k).map { Self.gains(spectrum.eigenvalues[$0], decoderVariance) }
         let n = vae.configuration.vectorLength
 
         // Down: an orthonormal basis Q of the pairs carries the k coordinates from layer to layer.
         let encoderRows = Tensor(uninitialized: [k, n])
         for i in 0..<k {
-            for j in 0..<n { encoderRows.pointer[i * n + j] = encode[i] * spectrum.components.pointer[i * n + j] }
+            for j in 0..<n { encoderRows.pointer[i * n + j] = gains[i].encode * spectrum.components.pointer[i * n + j] }
         }
-        var basis = orthonormal(rows: layers.encoder[0].weight.shape[0] / 2, columns: k, random)
-        MirroredUnits.enter(layers.encoder[0], product(basis, encoderRows))
-        for layer in layers.encoder.dropFirst() {
+        let encoder = layers.encoder.map(\.linear)
+        var basis = orthonormal(rows: encoder[0].weight.shape[0] / 2, columns: k, random)
+        MirroredUnits.enter(encoder[0], product(basis, encoderRows))
+        for layer in encoder.dropFirst() {
             let next = orthonormal(rows: layer.weight.shape[0] / 2, columns: k, random)
             MirroredUnits.pass(layer, product(next, transposed(basis)), slope: slope)
             basis = next
         }
-        MirroredUnits.leave(layers.mean, transposed(basis), slope: slope)
-        scale(layers.logVariance, weightBy: 0.05)
-        for i in 0..<k {
-            layers.logVariance.bias?.value.pointer[i] = Float(log(min(1, decoderVariance / spectrum.eigenvalues[i])))
-        }
+        MirroredUnits.leave(layers.meanHead, transposed(basis), slope: slope)
+        startLogVariance(layers.logVarianceHead, spectrum, decoderVariance, count: k)
 
         // Up: no activation follows the first layer, so it carries the coordinates plainly.
-        basis = orthonormal(rows: layers.decoderInput.weight.shape[0], columns: k, random)
-        MirroredUnits.plain(layers.decoderInput, basis)
+        let decoder = layers.decoder
+        basis = orthonormal(rows: decoder.input.weight.shape[0], columns: k, random)
+        MirroredUnits.plain(decoder.input, basis)
         let decoderColumns = Tensor(uninitialized: [n, k])
         for i in 0..<k {
-            for j in 0..<n { decoderColumns.pointer[j * k + i] = decode[i] * spectrum.components.pointer[i * n + j] }
+            for j in 0..<n { decoderColumns.pointer[j * k + i] = gains[i].decode * spectrum.components.pointer[i * n + j] }
         }
         var isPaired = false
-        for layer in layers.decoder {
+        for layer in decoder.stages.map(\.linear) {
             let next = orthonormal(rows: layer.weight.shape[0] / 2, columns: k, random)
             let matrix = product(next, transposed(basis))
             if isPaired { MirroredUnits.pass(layer, matrix, slope: slope) } else { MirroredUnits.enter(layer, matrix) }
             (basis, isPaired) = (next, true)
         }
         let matrix = product(decoderColumns, transposed(basis))
-        if isPaired { MirroredUnits.leave(layers.final, matrix, slope: slope) } else { MirroredUnits.plain(layers.final, matrix) }
-    }
-
-    private static func scale(_ layer: Linear, weightBy factor: Float) {
-        for i in 0..<layer.weight.value.count { layer.weight.value.pointer[i] *= factor }
-        layer.weight.markChanged()
+        if isPaired {
+            MirroredUnits.leave(decoder.final, matrix, slope: slope)
+        } else {
+            MirroredUnits.plain(decoder.final, matrix)
+        }
     }
 
     private static func product(_ a: Tensor, _ b: Tensor) -> Tensor {

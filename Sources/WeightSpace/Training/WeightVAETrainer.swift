@@ -25,13 +25,6 @@ public final class WeightVAETrainer {
     private let training: Tensor
     private let schedule: LearningRateSchedule
 
-    /// The losses of one step, averaged over elements.
-    public struct Losses: Sendable, Equatable {
-        public let total: Float
-        public let reconstruction: Float
-        public let kl: Float
-    }
-
     /// A line of the log.
     public struct LogLine: Sendable, Equatable, Codable {
         /// Steps taken.
@@ -116,24 +109,6 @@ public final class WeightVAETrainer {
                     beta: Float(beta) * share, activeAxes: state.activeAxes, validationR2: state.validationR2))
         }
         return losses
-    }
-
-    /// The loss of a batch; gradients are added to those of the parameters.
-    /// - Parameters:
-    ///   - vae: the network.
-    ///   - x: scaled vectors, [N, n].
-    ///   - noise: standard normal numbers, [N, latentDim].
-    ///   - beta: weight of the KL term.
-    /// - Returns: the losses.
-    static func losses(_ vae: WeightVAE, x: Tensor, noise: Tensor, beta: Float) -> Losses {
-        let tape = Tape()
-        let (mean, logVariance) = vae.encodeScaled(x, tape: tape)
-        let z = reparameterize(mean: mean, logVariance: logVariance, noise: noise, tape: tape)
-        let reconstruction = meanSquaredError(vae.decodeScaled(z, tape: tape), target: x, tape: tape)
-        let kl = gaussianKL(mean: mean, logVariance: logVariance, tape: tape)
-        let total = add(reconstruction, scale(kl, by: beta, tape: tape), tape: tape)
-        tape.backward(from: total, seed: Tensor([1], [1]))
-        return Losses(total: total.pointer[0], reconstruction: reconstruction.pointer[0], kl: kl.pointer[0])
     }
 
     /// Draws a batch: rows of the training vectors, some of them blended. The vectors are centred, so blends lie around the mean.

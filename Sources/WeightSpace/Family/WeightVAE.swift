@@ -3,36 +3,32 @@ import Foundation
 import NeuralNetworks
 import TensorKit
 
-/// The weight VAE of weights2weights++, "vanilla" variant: a stack of linear layers with LeakyReLU down to the code, its mirror back.
+/// A weight VAE: LoRA vectors to weight codes and back. One interface for the whole family; `configuration.variant` says which network is inside.
 ///
-/// State-dictionary keys are those of the published checkpoints: `encoder.<i>.0.*`, `fc_mu.*`, `fc_var.*` (the logarithm of the variance),
-/// `decoder_input.*` (no activation after it), `decoder.<i>.0.*`, `final_layer.0.*` (a hyperbolic tangent after it).
+/// State-dictionary keys are those of the published checkpoints where there are any; see the networks of the family. With a linear path there
+/// are `linear_encoder.*` and `linear_decoder.*` beside them.
 public final class WeightVAE: Module {
     public let configuration: WeightVAEConfiguration
     /// Between raw vectors and the network's range.
     public let scaling: DataScaling
-    private let encoder: [Linear]
-    private let meanHead: Linear
-    private let logVarianceHead: Linear
-    private let decoderInput: Linear
-    private let decoder: [Linear]
-    private let finalLayer: Linear
+    let network: any WeightVAENetwork
+    /// The path that a PCA starts, beside the network.
+    let linearPath: LinearPath?
 
     /// A network without weights yet.
-    /// - Precondition: `hiddenDims` is not empty.
+    /// - Precondition: the configuration is one that `WeightVAEConfiguration.validate` lets pass.
     public init(_ configuration: WeightVAEConfiguration, scaling: DataScaling) {
-        let hidden = configuration.hiddenDims
-        precondition(!hidden.isEmpty, "a weight VAE needs a hidden layer")
         self.configuration = configuration
         self.scaling = scaling
-        let widths = [configuration.vectorLength] + hidden
-        encoder = zip(widths, hidden).map { Linear(inFeatures: $0, outFeatures: $1) }
-        let innermost = hidden[hidden.count - 1]
-        meanHead = Linear(inFeatures: innermost, outFeatures: configuration.latentDim)
-        logVarianceHead = Linear(inFeatures: innermost, outFeatures: configuration.latentDim)
-        decoderInput = Linear(inFeatures: configuration.latentDim, outFeatures: innermost)
-        decoder = zip(hidden.reversed(), hidden.reversed().dropFirst()).map { Linear(inFeatures: $0, outFeatures: $1) }
-        finalLayer = Linear(inFeatures: hidden[0], outFeatures: configuration.vectorLength)
+        switch configuration.variant {
+        case .vanilla: network = VanillaNetwork(configuration)
+        case .residual: network = ResidualNetwork(configuration)
+        case .transformer: network = TransformerNetwork(configuration)
+        case .convolutional: network = ConvolutionalNetwork(configuration)
+        }
+        linearPath =
+            configuration.hasLinearPath
+            ? LinearPath(vectorLength: configuration.vectorLength, latentDim: configuration.latentDim) : nil
     }
 
     /// Opens `vae.safetensors` and the `vae.json` beside it.
@@ -45,11 +41,14 @@ public final class WeightVAE: Module {
     }
 
     /// Builds the network from a state dictionary.
-    /// - Throws: `CheckpointError` or `StateDictionaryMismatch` with everything that does not fit.
+    /// - Throws: `SpaceError` when the configuration makes no network, `CheckpointError` or `StateDictionaryMismatch` with everything that
+    ///   does not fit.
     public convenience init(_ state: StateDictionary, configuration: WeightVAEConfiguration) throws {
+        try configuration.validate()
         let scaling: DataScaling
         switch configuration.scaling {
         case .factor(let factor): scaling = .factor(factor)
+        case .range(let minimum, let range): scaling = .range(minimum: minimum, range: range)
         case .affine:
             let offset = try state.entry(DataScaling.offsetKey, shape: [configuration.vectorLength]).tensor()
             let scale = try state.entry(DataScaling.scaleKey, shape: [configuration.vectorLength])
@@ -65,17 +64,14 @@ public final class WeightVAE: Module {
     }
 
     public var children: [(name: String, module: any Module)] {
-        let stages = { (name: String, layers: [Linear]) in
-            layers.enumerated().map { (name: "\(name).\($0.offset).0", module: $0.element as any Module) }
-        }
-        return stages("encoder", encoder)
-            + [("fc_mu", meanHead), ("fc_var", logVarianceHead), ("decoder_input", decoderInput)]
-            + stages("decoder", decoder) + [("final_layer.0", finalLayer)]
+        network.children
+            + (linearPath.map { [("linear_encoder", $0.encoder), ("linear_decoder", $0.decoder)] } ?? [])
     }
 
-    /// The layers in the order of a pass, for initialisation.
-    var layers: (encoder: [Linear], mean: Linear, logVariance: Linear, decoderInput: Linear, decoder: [Linear], final: Linear) {
-        (encoder, meanHead, logVarianceHead, decoderInput, decoder, finalLayer)
+    /// Whether batch norms take the moments of the batch (and remember them) instead of the remembered ones.
+    public var isTraining: Bool {
+        get { network.batchNorms.first?.isTraining ?? false }
+        set { for norm in network.batchNorms { norm.isTraining = newValue } }
     }
 
     /// The posterior of scaled vectors.
@@ -84,20 +80,20 @@ public final class WeightVAE: Module {
     ///   - tape: records the backward pass.
     /// - Returns: mean and logarithm of the variance, [N, latentDim] each.
     public func encodeScaled(_ x: Tensor, tape: Tape? = nil) -> (mean: Tensor, logVariance: Tensor) {
-        let hidden = encoder.reduce(x) { $1($0, activation: .leakyReLU(slope: configuration.negativeSlope), tape: tape) }
-        return (meanHead(hidden, tape: tape), logVarianceHead(hidden, tape: tape))
+        let (mean, logVariance) = network.encode(x, tape: tape)
+        guard let linearPath else { return (mean, logVariance) }
+        return (linearPath.encoder(x, adding: mean, tape: tape), logVariance)
     }
 
     /// The scaled vectors of codes.
     /// - Parameters:
     ///   - z: codes, [N, latentDim].
     ///   - tape: records the backward pass.
-    /// - Returns: [N, n], each number between -1 and 1.
+    /// - Returns: [N, n]; each number between -1 and 1 where the network ends in a hyperbolic tangent and has no linear path.
     public func decodeScaled(_ z: Tensor, tape: Tape? = nil) -> Tensor {
-        let hidden = decoder.reduce(decoderInput(z, tape: tape)) {
-            $1($0, activation: .leakyReLU(slope: configuration.negativeSlope), tape: tape)
-        }
-        return finalLayer(hidden, activation: .tanh, tape: tape)
+        let y = network.decode(z, tape: tape)
+        guard let linearPath else { return y }
+        return linearPath.decoder(z, adding: y, tape: tape)
     }
 
     /// The posterior of LoRA vectors.
@@ -119,5 +115,19 @@ public final class WeightVAE: Module {
             tensors += [StoredTensor(DataScaling.offsetKey, offset), StoredTensor(DataScaling.scaleKey, scale)]
         }
         return tensors
+    }
+}
+
+/// A linear encoder and a linear decoder that lead past the network: mean += E x + e, vector += D z + d. Started from a PCA, it leaves to the
+/// network only what is not linear.
+final class LinearPath {
+    /// E [latentDim, n], e [latentDim]
+    let encoder: Linear
+    /// D [n, latentDim], d [n]
+    let decoder: Linear
+
+    init(vectorLength: Int, latentDim: Int) {
+        encoder = Linear(inFeatures: vectorLength, outFeatures: latentDim)
+        decoder = Linear(inFeatures: latentDim, outFeatures: vectorLength)
     }
 }
