@@ -1,5 +1,18 @@
 import TensorKit
 
+/// Delayed injection (weights2weights): who is drawn while the picture is still coarse.
+public struct EarlyAdapters {
+    /// One for each picture, or empty for the base model.
+    public var adapters: [LoRAAdapter?]
+    /// Training time step: these adapters denoise while t is above it, the run's own from the first t at or below it on.
+    public var above: Float
+
+    public init(adapters: [LoRAAdapter?], above: Float) {
+        self.adapters = adapters
+        self.above = above
+    }
+}
+
 /// The way from noise to image latents, one step at a time: to stop is not to call `step` again. A value; a copy is a place to go on from.
 public struct DenoisingRun {
     /// Where the run stands, [N, H, W, C], channels last.
@@ -13,7 +26,12 @@ public struct DenoisingRun {
     private let unet: UNet2DConditionModel
     private let prompt: PromptConditioning
     private let negativePrompt: PromptConditioning?
+    private let guidanceInterval: ClosedRange<Float>?
+    private var late: (adapters: [LoRAAdapter?], timestep: Float)?
+    /// For evaluations with guidance (negative prompts first) or, in a run without a negative prompt, for all of them.
     private var conditioning: UNetConditioning
+    /// For evaluations outside the guidance interval: prompts alone.
+    private var plainConditioning: UNetConditioning?
 
     /// - Parameters:
     ///   - unet: predicts.
@@ -24,9 +42,13 @@ public struct DenoisingRun {
     ///   - negativePrompt: nil goes without guidance.
     ///   - guidance: scale of classifier-free guidance.
     ///   - adapters: one for each picture, or empty.
+    ///   - early: other adapters for the beginning.
+    ///   - guidanceInterval: training time steps at which there is guidance (Kynkäänniemi et al., 2404.07724); elsewhere only the prompt is
+    ///     asked, which takes half the time. nil is everywhere.
     public init(
         unet: UNet2DConditionModel, scheduler: any Scheduler, latents: Tensor, generators: [TorchRandomSource.State],
-        prompt: PromptConditioning, negativePrompt: PromptConditioning?, guidance: Float, adapters: [LoRAAdapter?]
+        prompt: PromptConditioning, negativePrompt: PromptConditioning?, guidance: Float, adapters: [LoRAAdapter?],
+        early: EarlyAdapters? = nil, guidanceInterval: ClosedRange<Float>? = nil
     ) {
         self.unet = unet
         self.scheduler = scheduler
@@ -35,11 +57,18 @@ public struct DenoisingRun {
         self.prompt = prompt
         self.negativePrompt = negativePrompt
         self.guidance = guidance
-        conditioning = Self.conditioning(unet, prompt, negativePrompt, adapters, count: latents.shape[0])
+        self.guidanceInterval = negativePrompt == nil ? nil : guidanceInterval
+        late = early.map { (adapters, $0.above) }
+        let first = early?.adapters ?? adapters
+        conditioning = Self.conditioning(unet, prompt, negativePrompt, first, count: latents.shape[0])
+        plainConditioning =
+            self.guidanceInterval == nil ? nil : Self.conditioning(unet, prompt, nil, first, count: latents.shape[0])
     }
 
-    /// Number of steps in all.
+    /// Number of evaluations in all.
     public var stepCount: Int { scheduler.timesteps.count }
+    /// The training time steps of all evaluations.
+    public var timesteps: [Float] { scheduler.timesteps }
     /// Number of steps done.
     public var stepsDone: Int { scheduler.stepIndex }
     public var isFinished: Bool { scheduler.isFinished }
@@ -49,10 +78,14 @@ public struct DenoisingRun {
     /// What the model is shown next: the latents at unit variance, [N, H, W, C].
     var modelInput: Tensor { scheduler.scaleModelInput(latents) }
 
-    /// Goes on with other identities, for instance from some time step on (delayed injection).
+    /// Goes on with other identities; those of a delayed injection are forgotten.
     /// - Parameter adapters: one for each picture, or empty.
     public mutating func replaceAdapters(_ adapters: [LoRAAdapter?]) {
+        late = nil
         conditioning = Self.conditioning(unet, prompt, negativePrompt, adapters, count: latents.shape[0])
+        if plainConditioning != nil {
+            plainConditioning = Self.conditioning(unet, prompt, nil, adapters, count: latents.shape[0])
+        }
     }
 
     /// Does one step: one evaluation of the U-Net, with guidance for the negative and the real prompt together.
@@ -61,7 +94,9 @@ public struct DenoisingRun {
     @discardableResult
     public mutating func step() -> Tensor {
         precondition(!isFinished, "all \(stepCount) steps are done")
-        let prediction = predict(modelInput, timestep: scheduler.timesteps[scheduler.stepIndex])
+        let timestep = scheduler.timesteps[scheduler.stepIndex]
+        if let late, timestep <= late.timestep { replaceAdapters(late.adapters) }
+        let prediction = predict(modelInput, timestep: timestep)
         let result = scheduler.step(modelOutput: prediction, sample: latents) {
             let sources = generators.map { TorchRandomSource(state: $0) }
             let noise = channelsLastNoise(sources, shape: latents.shape)
@@ -73,15 +108,21 @@ public struct DenoisingRun {
         return result.predOriginalSample
     }
 
-    /// The model's answer, with guidance applied.
+    /// The model's answer, with guidance where there is some.
     /// - Parameters:
     ///   - input: [N, H, W, C]
     ///   - timestep: training time step.
     /// - Returns: what the model says of `input`, same shape.
     func predict(_ input: Tensor, timestep: Float) -> Tensor {
-        let timesteps = [Float](repeating: timestep, count: conditioning.samples)
-        guard negativePrompt != nil else { return unet(input, timesteps: timesteps, conditioning: conditioning) }
-        return guided(unet(stack([input, input]), timesteps: timesteps, conditioning: conditioning))
+        if let plainConditioning, let guidanceInterval, !guidanceInterval.contains(timestep) {
+            return evaluate(input, timestep, plainConditioning)
+        }
+        guard negativePrompt != nil else { return evaluate(input, timestep, conditioning) }
+        return guided(evaluate(stack([input, input]), timestep, conditioning))
+    }
+
+    private func evaluate(_ input: Tensor, _ timestep: Float, _ conditioning: UNetConditioning) -> Tensor {
+        unet(input, timesteps: [Float](repeating: timestep, count: conditioning.samples), conditioning: conditioning)
     }
 
     /// unconditional + guidance * (conditional - unconditional), the unconditional half first (2207.12598).

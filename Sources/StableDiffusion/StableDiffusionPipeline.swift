@@ -17,10 +17,15 @@ public struct DenoisingRequest {
     public var scheduler: SchedulerKind
     /// In pixels, multiples of the model's downscale (8).
     public var width, height: Int
+    /// Other identities for the beginning of the pictures (delayed injection), or nil.
+    public var early: EarlyAdapters?
+    /// Training time steps between which there is guidance, or nil for guidance everywhere.
+    public var guidanceInterval: ClosedRange<Float>?
 
     public init(
         prompt: String, negativePrompt: String = "", seeds: [UInt64], adapters: [LoRAAdapter?] = [], steps: Int, guidance: Float,
-        scheduler: SchedulerKind, width: Int, height: Int
+        scheduler: SchedulerKind, width: Int, height: Int, early: EarlyAdapters? = nil,
+        guidanceInterval: ClosedRange<Float>? = nil
     ) {
         self.prompt = prompt
         self.negativePrompt = negativePrompt
@@ -31,6 +36,8 @@ public struct DenoisingRequest {
         self.scheduler = scheduler
         self.width = width
         self.height = height
+        self.early = early
+        self.guidanceInterval = guidanceInterval
     }
 }
 
@@ -88,7 +95,12 @@ public final class StableDiffusionPipeline {
         let count = request.seeds.count
         precondition(count > 0, "a run draws at least one picture")
         precondition(request.adapters.isEmpty || request.adapters.count == count, "one adapter for each picture, or none at all")
-        for adapter in request.adapters { try adapter.map { try unet.check($0, file: "adapter") } }
+        precondition(
+            request.early.map { $0.adapters.isEmpty || $0.adapters.count == count } ?? true,
+            "one early adapter for each picture, or none at all")
+        for adapter in request.adapters + (request.early?.adapters ?? []) {
+            try adapter.map { try unet.check($0, file: "adapter") }
+        }
         let scheduler = try request.scheduler.makeScheduler(configuration: schedulerConfiguration, steps: request.steps)
         let generators = request.seeds.map { TorchRandomSource(seed: $0) }
         let noise = try initialNoise(generators, width: request.width, height: request.height)
@@ -98,7 +110,7 @@ public final class StableDiffusionPipeline {
             latents: scheduler.initNoiseSigma == 1 ? noise : Kernels.scale(noise, by: scheduler.initNoiseSigma),
             generators: generators.map(\.state), prompt: encode(request.prompt),
             negativePrompt: isGuided ? encode(request.negativePrompt) : nil, guidance: request.guidance,
-            adapters: request.adapters)
+            adapters: request.adapters, early: request.early, guidanceInterval: request.guidanceInterval)
     }
 
     /// Pictures of image latents.

@@ -17,6 +17,7 @@ struct RenderCommand: ParsableCommand {
               w2w render --random 7 --steps 20 --seed 3 --out new.png
               w2w render --code people/001.z --guidance 1 --show
               w2w render --base --prompt "photo of a person" --out base.png
+              w2w render --code changed.z --inject-at 700 --inject-over p00042 --out edit.png
             """
     )
 
@@ -35,6 +36,13 @@ struct RenderCommand: ParsableCommand {
     var base = false
 
     @OptionGroup var generation: GenerationOptions
+
+    @OptionGroup var injection: InjectionOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Guidance only while the training time step lies between these two; faster, and no longer exact.", valueName: "a..b"))
+    var guidanceInterval: TimestepInterval?
 
     @Option(help: ArgumentHelp("The picture's file: .png, .jpg.", valueName: "file"))
     var out: String?
@@ -58,7 +66,9 @@ struct RenderCommand: ParsableCommand {
         let client = EngineClient()
         let description = try client.open(space)
         let (subject, name) = try subject(in: description, client: client)
-        let request = RenderRequest(subject: subject, settings: generation.settings(over: description.defaults))
+        let request = RenderRequest(
+            subject: subject, settings: generation.settings(over: description.defaults),
+            injection: try injection.injection(in: description), guidanceInterval: guidanceInterval?.range)
         // Seed first: whoever stops the drawing still knows what it was.
         LogFile.note(
             "render \(name) seed \(request.settings.seed) steps \(request.settings.steps) space \(description.fingerprint.prefix(8))"

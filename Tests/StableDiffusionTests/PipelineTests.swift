@@ -120,6 +120,60 @@ import Testing
         #expect(try pipeline(request) != whole)
     }
 
+    /// Above the time step one identity draws, at and below it the other; the ends of the range are one or the other alone.
+    @Test func injectionChangesTheIdentityAtItsTimestep() throws {
+        let pipeline = try StableDiffusionPipeline(ModelFolder(builtInModel))
+        let (early, own) = (try adapter(row: 3), try adapter(row: 40))
+        var request = DenoisingRequest(
+            prompt: "photo of sks person", seeds: [1], adapters: [own], steps: 4, guidance: 1.5, scheduler: .ddim, width: 64,
+            height: 64)
+        let whole = try pipeline(request)
+        request.early = EarlyAdapters(adapters: [early], above: 1000)
+        #expect(try pipeline(request) == whole)
+        request.early?.above = -1
+        let other = try pipeline(request)
+        request.early = nil
+        request.adapters = [early]
+        #expect(try pipeline(request) == other)
+
+        // By hand: two steps of one, then the other.
+        var run = try pipeline.start(request)
+        #expect(run.timesteps == [999, 666, 333, 0])
+        run.step()
+        run.step()
+        run.replaceAdapters([own])
+        while !run.isFinished { run.step() }
+        let byHand = pipeline.decode(run.latents)
+        request.adapters = [own]
+        for above: Float in [333, 400, 665] {
+            request.early = EarlyAdapters(adapters: [early], above: above)
+            #expect(try pipeline(request) == byHand)
+        }
+        request.early = EarlyAdapters(adapters: [], above: 666)
+        #expect(try pipeline(request) != byHand)
+    }
+
+    /// Outside the interval the prompt alone is asked; an interval over everything is guidance everywhere.
+    @Test func guidanceCanBeLimitedToAnInterval() throws {
+        let pipeline = try StableDiffusionPipeline(ModelFolder(builtInModel))
+        var request = DenoisingRequest(
+            prompt: "photo of sks person", seeds: [1], adapters: [try adapter(row: 3)], steps: 4, guidance: 3, scheduler: .ddim,
+            width: 64, height: 64)
+        let guided = try pipeline(request)
+        request.guidanceInterval = 0...1000
+        #expect(try pipeline(request) == guided)
+        request.guidanceInterval = 2000...2000
+        let never = try pipeline(request)
+        request.guidanceInterval = nil
+        request.guidance = 1
+        let plain = try pipeline(request)
+        #expect((plain[0].psnr(to: never[0]) ?? 99) > 60)
+        request.guidance = 3
+        request.guidanceInterval = 200...600
+        let partly = try pipeline(request)
+        #expect(partly != guided && partly != never)
+    }
+
     @Test(arguments: [(0, 64), (62, 64), (64, 4100), (-8, 64)]) func impossibleSizesAreRefused(width: Int, height: Int) throws {
         let pipeline = try StableDiffusionPipeline(ModelFolder(fixture("small")))
         let request = DenoisingRequest(

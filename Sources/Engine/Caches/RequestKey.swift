@@ -47,6 +47,16 @@ enum RequestKey {
         append(settings.scheduler.rawValue)
         append(UInt64(clamping: settings.width))
         append(UInt64(clamping: settings.height))
+        if let injection = request.injection {
+            append("injection")
+            append(injection.early)
+            append(UInt64(clamping: injection.timestep))
+        }
+        if let interval = request.guidanceInterval {
+            append("guidance interval")
+            append(UInt64(clamping: interval.lowerBound))
+            append(UInt64(clamping: interval.upperBound))
+        }
         return bytes.withUnsafeBytes { SHA256.hexDigest(of: $0) }
     }
 }

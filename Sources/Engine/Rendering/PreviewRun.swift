@@ -29,7 +29,7 @@ final class PreviewRun: JobRun {
                 report(.picture(picture(known, .final)))
                 return false
             }
-            var fresh = try studio.start([request.subject], request.settings)
+            var fresh = try studio.start(request)
             studio.step(&fresh)
             self.run = fresh
             if studio.pace.stepIsSlow, !fresh.isFinished, let estimate = fresh.estimate, let image = studio.look(at: estimate) {

@@ -22,7 +22,7 @@ final class RenderRun: JobRun {
                 finish(known, report)
                 return false
             }
-            let fresh = try studio.start([request.subject], request.settings)
+            let fresh = try studio.start(request)
             // Some samplers ask more than once in a step.
             estimator = ProgressEstimator(activity: "drawing", total: fresh.stepCount)
             run = fresh

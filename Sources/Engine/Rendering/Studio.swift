@@ -47,6 +47,7 @@ final class Studio {
 
     /// What new people are drawn from.
     /// - Parameter source: nil for the usual one: blends of the identities in a weight VAE, the prior in a PCA or where identities are few.
+    /// - Returns: a sampler that is kept for the next time.
     /// - Throws: `SpaceError` when the codes are too few to fit anything to.
     func sampler(_ source: SampleSource?) throws -> CodeSampler {
         let isFittable = space.codes.count >= 2 * space.latentDimension * space.latentDimension
@@ -87,7 +88,10 @@ final class Studio {
 
     /// A run at its first noise for several subjects under equal settings.
     /// - Throws: `EngineFailure`, or what the pipeline says of the settings.
-    func start(_ subjects: [Subject], _ settings: GenerationSettings) throws -> DenoisingRun {
+    func start(
+        _ subjects: [Subject], _ settings: GenerationSettings, early: EarlyAdapters? = nil,
+        guidanceInterval: ClosedRange<Float>? = nil
+    ) throws -> DenoisingRun {
         guard let scheduler = SchedulerKind(rawValue: settings.scheduler.rawValue) else {
             throw EngineFailure(
                 message: "the sampler '\(settings.scheduler.rawValue)' is not known.",
@@ -98,7 +102,18 @@ final class Studio {
                 prompt: settings.prompt, negativePrompt: settings.negativePrompt,
                 seeds: [UInt64](repeating: settings.seed, count: subjects.count), adapters: try subjects.map(adapter(of:)),
                 steps: settings.steps, guidance: settings.guidance, scheduler: scheduler, width: settings.width,
-                height: settings.height))
+                height: settings.height, early: early, guidanceInterval: guidanceInterval))
+    }
+
+    /// A run of one request at its first noise.
+    /// - Throws: `EngineFailure`, or what the pipeline says of the settings.
+    func start(_ request: RenderRequest) throws -> DenoisingRun {
+        let early = try request.injection.map {
+            EarlyAdapters(adapters: [try adapter(of: $0.early)], above: Float($0.timestep))
+        }
+        return try start(
+            [request.subject], request.settings, early: early,
+            guidanceInterval: request.guidanceInterval.map { Float($0.lowerBound)...Float($0.upperBound) })
     }
 
     /// One step, timed.

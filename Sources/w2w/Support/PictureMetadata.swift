@@ -27,6 +27,13 @@ enum PictureMetadata {
             PNGText(keyword: "w2w:scheduler", text: settings.scheduler.rawValue),
             PNGText(keyword: "w2w:size", text: "\(settings.width)x\(settings.height)"),
         ]
+        if let injection = request.injection {
+            texts.append(PNGText(keyword: "w2w:inject-at", text: "\(injection.timestep)"))
+            texts.append(PNGText(keyword: "w2w:inject-over", text: described(injection.early)))
+        }
+        if let interval = request.guidanceInterval {
+            texts.append(PNGText(keyword: "w2w:guidance-interval", text: "\(interval.lowerBound)..\(interval.upperBound)"))
+        }
         switch request.subject {
         case .base:
             texts.append(PNGText(keyword: "w2w:subject", text: "base"))
@@ -42,5 +49,14 @@ enum PictureMetadata {
             texts.append(PNGText(keyword: codeKeyword, text: String(decoding: try file.encoded(), as: UTF8.self)))
         }
         return texts
+    }
+    /// A subject in one line: a code as its numbers.
+    private static func described(_ subject: Subject) -> String {
+        switch subject {
+        case .base: "base"
+        case .identity(let name): "identity \(name)"
+        case .code(let code): "code \(code.values.map { "\($0)" }.joined(separator: " "))"
+        case .through(let model, let inner): "\(described(inner)) through \(model.rawValue)"
+        }
     }
 }
