@@ -12,6 +12,10 @@ public struct CheckpointError: Error, Equatable {
         case truncated(expectedBytes: Int, foundBytes: Int)
         /// The container is not what its name says; `reason` tells what was met.
         case malformed(reason: String)
+        /// The file is sound, but of a kind that is not read; `reason` tells why and what to do instead.
+        case unsupported(reason: String)
+        /// A pickle asks for a class or function that is not on the reader's list; `name` is "module.name".
+        case notAllowed(name: String)
         /// Text that is not JSON, with the place (1-based).
         case invalidJSON(line: Int, column: Int, reason: String)
         /// A configuration has no such key.
@@ -47,6 +51,11 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
             "\(file): ends too early, \(found) of \(expected) bytes; fetch or make the file again"
         case .malformed(let reason):
             "\(file): \(reason); fetch or make the file again"
+        case .unsupported(let reason):
+            "\(file): \(reason)"
+        case .notAllowed(let name):
+            "\(file): asks for \(name), which is refused: tensors, arrays and tables are read, nothing is executed; "
+                + "save the plain tensors alone (a state dictionary) and use that file"
         case .invalidJSON(let line, let column, let reason):
             "\(file):\(line):\(column): not valid JSON, \(reason)"
         case .missingKey(let key, let expected):

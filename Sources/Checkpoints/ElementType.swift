@@ -8,22 +8,29 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable {
     case int32 = "I32"
     case int16 = "I16"
     case int8 = "I8"
+    case uint64 = "U64"
+    case uint32 = "U32"
+    case uint16 = "U16"
     case uint8 = "U8"
     case bool = "BOOL"
+    /// Sign, 4 bits of exponent, 3 of mantissa; no infinities.
+    case float8e4m3 = "F8_E4M3"
+    /// Sign, 5 bits of exponent, 2 of mantissa.
+    case float8e5m2 = "F8_E5M2"
 
     /// Bytes of one element.
     public var size: Int {
         switch self {
-        case .float64, .int64: 8
-        case .float32, .int32: 4
-        case .float16, .bfloat16, .int16: 2
-        case .int8, .uint8, .bool: 1
+        case .float64, .int64, .uint64: 8
+        case .float32, .int32, .uint32: 4
+        case .float16, .bfloat16, .int16, .uint16: 2
+        case .int8, .uint8, .bool, .float8e4m3, .float8e5m2: 1
         }
     }
 
     public var isFloatingPoint: Bool {
         switch self {
-        case .float64, .float32, .float16, .bfloat16: true
+        case .float64, .float32, .float16, .bfloat16, .float8e4m3, .float8e5m2: true
         default: false
         }
     }
@@ -47,12 +54,17 @@ enum ElementConversion {
         case .int32: each(source, Int32.self, count) { target[$0] = Float($1) }
         case .int16: each(source, Int16.self, count) { target[$0] = Float($1) }
         case .int8: each(source, Int8.self, count) { target[$0] = Float($1) }
+        case .uint64: each(source, UInt64.self, count) { target[$0] = Float($1) }
+        case .uint32: each(source, UInt32.self, count) { target[$0] = Float($1) }
+        case .uint16: each(source, UInt16.self, count) { target[$0] = Float($1) }
         case .uint8: each(source, UInt8.self, count) { target[$0] = Float($1) }
+        case .float8e4m3: each(source, UInt8.self, count) { target[$0] = quarter($1, exponentBits: 4) }
+        case .float8e5m2: each(source, UInt8.self, count) { target[$0] = quarter($1, exponentBits: 5) }
         case .bool: each(source, UInt8.self, count) { target[$0] = $1 == 0 ? 0 : 1 }
         }
     }
 
-    /// Reads whole numbers; nil for a floating-point type.
+    /// Reads whole numbers, those above `Int.max` as `Int.max`; nil for a floating-point type.
     static func integers(_ source: UnsafeRawPointer, _ type: ElementType, count: Int) -> [Int]? {
         guard !type.isFloatingPoint else { return nil }
         var result = [Int](repeating: 0, count: count)
@@ -61,7 +73,30 @@ enum ElementConversion {
         case .int32: each(source, Int32.self, count) { result[$0] = Int($1) }
         case .int16: each(source, Int16.self, count) { result[$0] = Int($1) }
         case .int8: each(source, Int8.self, count) { result[$0] = Int($1) }
+        case .uint64: each(source, UInt64.self, count) { result[$0] = Int(clamping: $1) }
+        case .uint32: each(source, UInt32.self, count) { result[$0] = Int($1) }
+        case .uint16: each(source, UInt16.self, count) { result[$0] = Int($1) }
         default: each(source, UInt8.self, count) { result[$0] = Int($1) }
+        }
+        return result
+    }
+
+    /// Reads numbers as double precision, which holds whole numbers up to 2^53 exactly.
+    static func doubles(_ source: UnsafeRawBufferPointer, _ type: ElementType, count: Int) -> [Double] {
+        guard let base = source.baseAddress, count > 0 else { return [] }
+        var result = [Double](repeating: 0, count: count)
+        switch type {
+        case .float64: each(base, Double.self, count) { result[$0] = $1 }
+        case .int64: each(base, Int64.self, count) { result[$0] = Double($1) }
+        case .uint64: each(base, UInt64.self, count) { result[$0] = Double($1) }
+        case .int32: each(base, Int32.self, count) { result[$0] = Double($1) }
+        case .uint32: each(base, UInt32.self, count) { result[$0] = Double($1) }
+        default:
+            let singles = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+                if let target = buffer.baseAddress { floats(base, type, count: count, into: target) }
+                initialized = count
+            }
+            for i in 0..<count { result[i] = Double(singles[i]) }
         }
         return result
     }
@@ -97,6 +132,20 @@ enum ElementConversion {
             target[i] = half(source.loadUnaligned(fromByteOffset: i * 2, as: UInt16.self))
             i += 1
         }
+    }
+
+    /// One number of eight bits (OCP 8-bit floating point: E4M3 without infinities, E5M2 as a shortened half).
+    private static func quarter(_ bits: UInt8, exponentBits: Int) -> Float {
+        if exponentBits == 5 { return half(UInt16(bits) << 8) }
+        let magnitude = bits & 0x7F
+        let value: Float
+        if magnitude == 0x7F {
+            value = .nan
+        } else {
+            let (exponent, fraction) = (Int(magnitude >> 3), Float(magnitude & 7))
+            value = exponent == 0 ? fraction * 0x1p-9 : Float(sign: .plus, exponent: exponent - 7, significand: 1 + fraction / 8)
+        }
+        return bits & 0x80 == 0 ? value : -value
     }
 
     /// One half-precision number.

@@ -7,11 +7,13 @@ public final class MappedFile: @unchecked Sendable {
     public let path: String
     /// The content; valid while the object lives.
     public let bytes: UnsafeRawBufferPointer
+    private let isMapped: Bool
 
     /// Maps a file.
     /// - Throws: `CheckpointError.Problem.unreadable` when it cannot be opened or is not a regular file.
     public init(_ url: URL) throws {
         path = url.path
+        isMapped = true
         func unreadable(_ reason: String) -> CheckpointError {
             CheckpointError(file: url.path, problem: .unreadable(reason: reason))
         }
@@ -33,7 +35,20 @@ public final class MappedFile: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(start: base, count: count)
     }
 
+    /// Bytes that came out of a file, in memory of their own.
+    /// - Parameters:
+    ///   - content: the bytes.
+    ///   - path: of the file that they came from, for messages.
+    init(_ content: [UInt8], path: String) {
+        self.path = path
+        isMapped = false
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: content.count, alignment: 64)
+        content.withUnsafeBytes { copy.copyMemory(from: $0) }
+        bytes = UnsafeRawBufferPointer(copy)
+    }
+
     deinit {
+        guard isMapped else { return bytes.deallocate() }
         if let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) }
     }
 }

@@ -1,0 +1,53 @@
+import Foundation
+
+extension StateDictionary {
+    /// Under these keys training programs put the weights beside other things; the first that is there counts.
+    public static let wrappers = ["state_dict", "model_state_dict", "vae_state_dict", "params_ema", "params", "module", "model"]
+
+    /// Opens the tensors of a file of `torch.save`: a dictionary of them, or one that holds it under a key of `wrappers`. Numbers and texts
+    /// beside the tensors are left out.
+    /// - Throws: `CheckpointError` that names what is refused, damaged or missing.
+    public init(torch url: URL) throws { try self.init(TorchFile(url)) }
+
+    /// The tensors of an opened file.
+    /// - Throws: as `init(torch:)`.
+    public init(_ torch: TorchFile) throws {
+        guard let root = torch.root.node, let members = root.members else {
+            throw CheckpointError(
+                file: torch.path, problem: .unsupported(reason: "holds \(torch.root.summary), not a dictionary of tensors"))
+        }
+        var entries = try Self.tensors(members, torch)
+        if entries.isEmpty {
+            for key in Self.wrappers where entries.isEmpty {
+                guard let inner = members.first(where: { $0.key == key })?.value.node?.members else { continue }
+                entries = try Self.tensors(inner, torch)
+            }
+        }
+        guard !entries.isEmpty else {
+            let keys = members.prefix(6).map(\.key).joined(separator: ", ")
+            throw CheckpointError(
+                file: torch.path,
+                problem: .unsupported(reason: "holds no tensors by name (keys: \(keys.isEmpty ? "none" : keys))"))
+        }
+        try self.init(file: torch.path, entries: entries)
+    }
+
+    private static func tensors(_ members: [(key: String, value: PickleValue)], _ torch: TorchFile) throws -> [TensorEntry] {
+        try members.compactMap { try torch.tensor($0.value, name: $0.key) }
+    }
+
+    /// Opens a file of weights by what it holds, whatever its name says: safetensors, the index of shards, or a file of `torch.save`.
+    /// - Throws: `CheckpointError` that says what is wrong with it.
+    public init(opening url: URL) throws {
+        if url.lastPathComponent.contains(".index.") && url.pathExtension == "json" {
+            try self.init(shardedIndex: url)
+        } else {
+            let file = try MappedFile(url)
+            if TorchFile.begins(file.bytes) {
+                try self.init(TorchFile(file))
+            } else {
+                try self.init(safetensors: url)
+            }
+        }
+    }
+}
