@@ -8,7 +8,7 @@ enum AttributeCorrelation {
     /// The strongest correlations of every axis.
     /// - Parameters:
     ///   - codes: [N, d] row-major.
-    ///   - dimension: d
+    ///   - d: length of a code.
     ///   - labels: of the same N identities.
     /// - Returns: one list an axis, strongest first; empty when there is nothing to correlate.
     static func table(codes: [Float], dimension d: Int, labels: IdentityLabels) -> [[LatentAxis.Correlation]] {

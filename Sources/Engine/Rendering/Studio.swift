@@ -47,7 +47,7 @@ final class Studio {
 
     /// What new people are drawn from.
     /// - Parameter source: nil for the usual one: blends of the identities in a weight VAE, the prior in a PCA or where identities are few.
-    /// - Returns: a sampler that is kept for the next time.
+    /// - Returns: made once for each source.
     /// - Throws: `SpaceError` when the codes are too few to fit anything to.
     func sampler(_ source: SampleSource?) throws -> CodeSampler {
         let isFittable = space.codes.count >= 2 * space.latentDimension * space.latentDimension

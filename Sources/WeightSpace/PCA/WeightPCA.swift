@@ -143,8 +143,7 @@ public final class WeightPCA: WeightCodeModel {
         return result
     }
 
-    /// The same model with other coefficients: those of the identities of a space.
-    /// - Parameter coefficients: [N, k]
+    /// The same model with other coefficients: those of the identities of a space, [N, k].
     func replacingCoefficients(_ coefficients: Tensor) throws -> WeightPCA {
         try WeightPCA(
             mean: mean, std: std, components: components, singularValues: singularValues, rows: rows,

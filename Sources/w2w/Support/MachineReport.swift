@@ -22,6 +22,13 @@ struct MachineReport {
             variables: names.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } })
     }
 
+    /// The most memory that this process has held so far, in bytes; nil where the system does not tell.
+    static var peakMemory: Int? {
+        var usage = rusage()
+        guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return nil }
+        return Int(usage.ru_maxrss) << 10
+    }
+
     var lines: [(name: String, value: String)] {
         [
             ("processor", processor), ("processors", "\(compute.processors), work is split over \(compute.threads)"),

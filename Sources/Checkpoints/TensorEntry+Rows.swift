@@ -1,0 +1,39 @@
+import Foundation
+import TensorKit
+
+/// Access to a matrix that need not fit into memory.
+extension TensorEntry {
+    /// Some numbers of one row as float32.
+    /// - Parameters:
+    ///   - row: of a matrix [N, n].
+    ///   - columns: within the row.
+    ///   - target: room for `columns.count` numbers.
+    /// - Precondition: the tensor is a matrix with such a row and such columns.
+    public func read(row: Int, columns: Range<Int>, into target: UnsafeMutablePointer<Float>) {
+        precondition(
+            shape.count == 2 && (0..<shape[0]).contains(row) && columns.lowerBound >= 0 && columns.upperBound <= shape[1],
+            "row \(row), columns \(columns) of \(shape)")
+        withBytes { bytes in
+            guard let base = bytes.baseAddress, !columns.isEmpty else { return }
+            ElementConversion.floats(
+                base + (row * shape[1] + columns.lowerBound) * elementType.size, elementType, count: columns.count, into: target)
+        }
+    }
+
+    /// Lets go of the memory that rows were read into by the system; they are read from the file again when they are asked for. Keeps the
+    /// process small while it walks through a file that is larger than memory.
+    /// - Parameter rows: of a matrix [N, n].
+    public func release(rows: Range<Int>) {
+        guard shape.count == 2, !rows.isEmpty else { return }
+        let (page, stride) = (Int(sysconf(Int32(_SC_PAGESIZE))), shape[1] * elementType.size)
+        withBytes { bytes in
+            guard let base = bytes.baseAddress else { return }
+            // Whole pages inside the range only: a neighbour's page stays.
+            let start = (Int(bitPattern: base) + rows.lowerBound * stride + page - 1) / page * page
+            let end = (Int(bitPattern: base) + rows.upperBound * stride) / page * page
+            if end > start, let address = UnsafeMutableRawPointer(bitPattern: start) {
+                madvise(address, end - start, MADV_DONTNEED)
+            }
+        }
+    }
+}

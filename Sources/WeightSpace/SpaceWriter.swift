@@ -1,0 +1,118 @@
+import Checkpoints
+import Foundation
+
+/// Adds parts to a space on disk, or begins a new one around vectors. `space.json` is written last, so that a space is whole or not there.
+public struct SpaceWriter {
+    /// How a large part comes into the space.
+    public enum Placement: String, Sendable, CaseIterable {
+        /// The file is copied.
+        case copy
+        /// `space.json` names the place where it lies.
+        case refer
+    }
+
+    public let folder: URL
+    public private(set) var manifest: SpaceManifest
+
+    /// A space that is there already.
+    /// - Throws: `CheckpointError` when its `space.json` cannot be read.
+    public init(existing folder: URL) throws {
+        self.folder = folder
+        manifest = try SpaceManifest(contentsOf: folder.appendingPathComponent("space.json"))
+    }
+
+    /// A new space around the vectors of a source: layout, labels, vectors and base model.
+    /// - Parameters:
+    ///   - folder: made if it is not there.
+    ///   - source: where the parts come from.
+    ///   - name: of the new space.
+    ///   - base: how the base model comes in.
+    ///   - weights: how the vectors come in.
+    /// - Throws: `SpaceError` without a base model, `CheckpointError` or `CocoaError` when a file cannot be written.
+    public init(
+        new folder: URL, around source: TrainingSource, name: String, base: Placement, weights: Placement
+    ) throws {
+        guard let baseURL = source.baseURL else {
+            throw SpaceError(
+                "\(source.weightsURL.path): there is no base model beside the weights",
+                advice: "Put its diffusers folder there as base/, or name a space folder.")
+        }
+        self.folder = folder
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        manifest = SpaceManifest(name: name, paths: [:], defaults: source.defaults)
+        try place(source.layoutURL, as: "layout.json", .layout, .copy)
+        try place(source.weightsURL, as: "weights.safetensors", .weights, weights)
+        if let identities = source.identitiesURL {
+            try place(identities, as: "identities.csv", .identities, .copy)
+        } else {
+            let url = folder.appendingPathComponent("identities.csv")
+            try AtomicFile.write(to: url) { file in
+                try file.append("identity\n" + source.labels.names.map { $0 + "\n" }.joined())
+            }
+            try add("identities.csv", as: .identities)
+        }
+        try placeBase(baseURL, base)
+    }
+
+    /// Names a part that lies in the folder, and records its SHA-256.
+    /// - Parameters:
+    ///   - path: within the folder.
+    ///   - part: what it is.
+    /// - Throws: `CheckpointError` when it cannot be read.
+    public mutating func add(_ path: String, as part: SpaceManifest.Part) throws {
+        manifest.paths[part] = path
+        manifest.digests[path] = try SHA256.hexDigest(of: Space.url(path, folder: folder))
+    }
+
+    /// Writes `space.json`.
+    /// - Throws: `CheckpointError` when it cannot be written; the old one stays.
+    public func finish() throws {
+        let text = manifest.json
+        try AtomicFile.write(to: folder.appendingPathComponent("space.json")) { try $0.append(text) }
+    }
+
+    private mutating func place(
+        _ from: URL, as name: String, _ part: SpaceManifest.Part, _ placement: Placement
+    ) throws {
+        let to = folder.appendingPathComponent(name)
+        if from.resolvingSymlinksInPath() == to.resolvingSymlinksInPath() {
+            try add(name, as: part)
+        } else if placement == .refer {
+            // What lies elsewhere is not hashed: it may be tens of gigabytes, and it is not this space's own.
+            manifest.paths[part] = from.resolvingSymlinksInPath().path
+        } else {
+            try Self.copy(from, to: to)
+            try add(name, as: part)
+        }
+    }
+
+    private mutating func placeBase(_ from: URL, _ placement: Placement) throws {
+        let to = folder.appendingPathComponent("base")
+        if from.resolvingSymlinksInPath() != to.resolvingSymlinksInPath() {
+            guard placement == .copy else {
+                manifest.paths[.base] = from.resolvingSymlinksInPath().path
+                return
+            }
+            for path in try FileManager.default.subpathsOfDirectory(atPath: from.path) {
+                var isFolder: ObjCBool = false
+                let file = from.appendingPathComponent(path)
+                guard FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder), !isFolder.boolValue else {
+                    continue
+                }
+                let target = to.appendingPathComponent(path)
+                try FileManager.default.createDirectory(
+                    at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
+                try Self.copy(file, to: target)
+            }
+        }
+        manifest.paths[.base] = "base"
+        for path in try FileManager.default.subpathsOfDirectory(atPath: to.path) where path.hasSuffix(".safetensors") {
+            manifest.digests["base/" + path] = try SHA256.hexDigest(of: to.appendingPathComponent(path))
+        }
+    }
+
+    private static func copy(_ from: URL, to: URL) throws {
+        let file = try MappedFile(from)
+        try AtomicFile.write(to: to) { try $0.append(file.bytes) }
+    }
+}
