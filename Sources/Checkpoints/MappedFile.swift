@@ -7,7 +7,7 @@ public final class MappedFile: @unchecked Sendable {
     public let path: String
     /// The content; valid while the object lives.
     public let bytes: UnsafeRawBufferPointer
-    private let isMapped: Bool
+    let isMapped: Bool
 
     /// Maps a file.
     /// - Throws: `CheckpointError.Problem.unreadable` when it cannot be opened or is not a regular file.

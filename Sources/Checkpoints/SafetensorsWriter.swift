@@ -9,6 +9,8 @@ public struct StoredTensor {
         case floats(Tensor, as: ElementType)
         /// Whole numbers, stored as int64.
         case integers([Int], shape: [Int])
+        /// bfloat16 numbers, two in each float's place, stored as they are.
+        case brains(Tensor, shape: [Int])
     }
 
     public let name: String
@@ -29,17 +31,26 @@ public struct StoredTensor {
         content = .integers(integers, shape: shape)
     }
 
+    /// bfloat16 numbers that lie two in each float's place, stored as they are.
+    /// - Precondition: the tensor has room for the shape.
+    public init(_ name: String, bfloat16Bits bits: Tensor, shape: [Int]) {
+        precondition(bits.count * 2 >= shape.reduce(1, *), "\(bits.shape) for bfloat16 numbers of shape \(shape)")
+        self.name = name
+        content = .brains(bits, shape: shape)
+    }
+
     var elementType: ElementType {
         switch content {
         case .floats(_, let type): type
         case .integers: .int64
+        case .brains: .bfloat16
         }
     }
 
     var shape: [Int] {
         switch content {
         case .floats(let tensor, _): tensor.shape
-        case .integers(_, let shape): shape
+        case .integers(_, let shape), .brains(_, let shape): shape
         }
     }
 }
@@ -92,6 +103,8 @@ public enum SafetensorsWriter {
         switch tensor.content {
         case .integers(let values, _):
             try values.map { Int64($0).littleEndian }.withUnsafeBytes { try file.append($0) }
+        case .brains(let bits, let shape):
+            try file.append(UnsafeRawBufferPointer(start: bits.pointer, count: shape.reduce(1, *) * 2))
         case .floats(let values, .float32):
             try file.append(UnsafeRawBufferPointer(start: values.pointer, count: values.count * 4))
         case .floats(let values, let type):

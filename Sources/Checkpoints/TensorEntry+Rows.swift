@@ -13,18 +13,16 @@ extension TensorEntry {
         precondition(
             shape.count == 2 && (0..<shape[0]).contains(row) && columns.lowerBound >= 0 && columns.upperBound <= shape[1],
             "row \(row), columns \(columns) of \(shape)")
-        withBytes { bytes in
-            guard let base = bytes.baseAddress, !columns.isEmpty else { return }
-            ElementConversion.floats(
-                base + (row * shape[1] + columns.lowerBound) * elementType.size, elementType, count: columns.count, into: target)
-        }
+        let start = row * shape[1]
+        copy((start + columns.lowerBound)..<(start + columns.upperBound), into: target)
     }
 
     /// Lets go of the memory that rows were read into by the system; they are read from the file again when they are asked for. Keeps the
     /// process small while it walks through a file that is larger than memory.
     /// - Parameter rows: of a matrix [N, n].
     public func release(rows: Range<Int>) {
-        guard shape.count == 2, !rows.isEmpty else { return }
+        // Memory of our own would be lost, not read again.
+        guard shape.count == 2, !rows.isEmpty, isContiguous, file.isMapped else { return }
         let (page, stride) = (Int(sysconf(Int32(_SC_PAGESIZE))), shape[1] * elementType.size)
         withBytes { bytes in
             guard let base = bytes.baseAddress else { return }

@@ -7,7 +7,7 @@ public struct TensorEntry: Sendable {
     public let shape: [Int]
     /// Elements between neighbours of each dimension, or nil when the numbers lie row by row without gaps.
     private let strides: [Int]?
-    private let file: MappedFile
+    let file: MappedFile
     private let offset: Int
 
     /// A row-major tensor `offset` bytes into a file.
@@ -167,7 +167,7 @@ public struct TensorEntry: Sendable {
         }
     }
 
-    private func copy(_ range: Range<Int>, into target: UnsafeMutablePointer<Float>) {
+    func copy(_ range: Range<Int>, into target: UnsafeMutablePointer<Float>) {
         guard isContiguous else {
             let chunk = 1 << 20
             for start in stride(from: range.lowerBound, to: range.upperBound, by: chunk) {

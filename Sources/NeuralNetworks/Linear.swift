@@ -29,7 +29,7 @@ public final class Linear: Module {
     private let kernel: LinearKernel
 
     public init(inFeatures: Int, outFeatures: Int, bias: Bool = true) {
-        weight = Parameter(shape: [outFeatures, inFeatures])
+        weight = Parameter(shape: [outFeatures, inFeatures], isBuffer: false, canBeAbsorbed: true)
         self.bias = bias ? Parameter(shape: [outFeatures]) : nil
         kernel = LinearKernel(inFeatures: inFeatures, outFeatures: outFeatures)
     }
@@ -61,8 +61,17 @@ public final class Linear: Module {
         let inputs = [x, residual, lowRank?.a, lowRank?.b].compactMap { $0 }
         if inputs.contains(where: tape.tracks) || parameters.contains(where: \.parameter.isTrainable) {
             tape.record(y) { [self, unowned tape] gradient in
+                // The input's gradient first: an absorber changes the weight.
+                if tape.tracks(x) {
+                    tape.accumulate(kernel.inputGradient(gradient, weight: weight.value, version: weight.version), for: x)
+                }
                 if weight.isTrainable {
-                    if let total = weight.gradient {
+                    if let absorber = weight.absorber {
+                        let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+                        absorber.absorb(
+                            weight, gradient: gradient.reshaped([gradient.count / outputs, outputs]),
+                            x: x.reshaped([x.count / inputs, inputs]))
+                    } else if let total = weight.gradient {
                         kernel.addWeightGradient(gradient, x: x, to: total)
                     } else {
                         weight.accumulateGradient(kernel.weightGradient(gradient, x: x))
@@ -70,9 +79,6 @@ public final class Linear: Module {
                 }
                 if let bias, bias.isTrainable { bias.accumulateGradient(Kernels.sumRows(gradient)) }
                 if let residual { tape.accumulate(gradient, for: residual) }
-                if tape.tracks(x) {
-                    tape.accumulate(kernel.inputGradient(gradient, weight: weight.value, version: weight.version), for: x)
-                }
                 if let lowRank, let hidden {
                     let gradients = Kernels.lowRankGradient(
                         gradient, x: x, hidden: hidden, a: lowRank.a, b: lowRank.b, scale: lowRank.scale)

@@ -18,6 +18,11 @@ public final class Parameter {
     public var isLoaded: Bool { stored != nil }
     /// Sum of the gradients of the backward passes since it was last cleared, or nil.
     public var gradient: Tensor?
+    /// Takes the gradient of a linear layer's weight while the backward pass is under way, so that it never lies in memory as a whole. Only for a
+    /// weight that a backward pass meets once.
+    public internal(set) weak var absorber: (any GradientAbsorber)?
+    /// Whether its layer hands the gradient to an absorber if there is one.
+    let canBeAbsorbed: Bool
     /// Grows with every change of the value: caches of derived layouts compare it.
     public private(set) var version = 0
     /// Whether a tape records gradients for it; never for a buffer.
@@ -33,9 +38,14 @@ public final class Parameter {
     /// - Parameters:
     ///   - shape: of the value.
     ///   - isBuffer: the layer itself changes it.
-    public init(shape: [Int], isBuffer: Bool = false) {
+    public convenience init(shape: [Int], isBuffer: Bool = false) {
+        self.init(shape: shape, isBuffer: isBuffer, canBeAbsorbed: false)
+    }
+
+    init(shape: [Int], isBuffer: Bool, canBeAbsorbed: Bool) {
         self.shape = shape
         self.isBuffer = isBuffer
+        self.canBeAbsorbed = canBeAbsorbed
     }
 
     /// Says that the elements of `value` were changed in place.
@@ -50,6 +60,16 @@ public final class Parameter {
             gradient = addition.reshaped(shape)
         }
     }
+}
+
+/// An optimiser that uses the gradient of a linear layer's weight as it arises.
+public protocol GradientAbsorber: AnyObject {
+    /// Changes the weight by the gradient `gradient`ᵀ `x`.
+    /// - Parameters:
+    ///   - parameter: the weight, [out, in].
+    ///   - gradient: of the layer's output, [N, out].
+    ///   - x: the layer's input, [N, in].
+    func absorb(_ parameter: Parameter, gradient: Tensor, x: Tensor)
 }
 
 /// A part of a network, named as in PyTorch so that state dictionaries fit.

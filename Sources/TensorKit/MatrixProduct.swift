@@ -16,6 +16,26 @@ extension Kernels {
         multiply(a, b, transposeA, transposeB, beta: 1, total)
     }
 
+    /// The product of parts of matrices: c [m, n] = a [m, k] b [k, n], rows `stride` elements apart; a transposed `a` is stored as [k, m].
+    static func product(
+        _ a: UnsafeMutablePointer<Float>, transposed: Bool, stride aStride: Int, _ b: UnsafeMutablePointer<Float>,
+        stride bStride: Int, m: Int, n: Int, k: Int, into c: UnsafeMutablePointer<Float>, stride cStride: Int
+    ) {
+        let status = dnnl_sgemm(
+            letter(transposed), letter(false), dnnl_dim_t(m), dnnl_dim_t(n), dnnl_dim_t(k), 1, a, dnnl_dim_t(aStride), b,
+            dnnl_dim_t(bStride), 0, c, dnnl_dim_t(cStride))
+        guard status != dnnl_success else { return }
+        for i in 0..<m {
+            for j in 0..<n {
+                var sum: Float = 0
+                for t in 0..<k { sum += (transposed ? a[t * aStride + i] : a[i * aStride + t]) * b[t * bStride + j] }
+                c[i * cStride + j] = sum
+            }
+        }
+    }
+
+    private static func letter(_ transposed: Bool) -> CChar { CChar(UInt8(ascii: transposed ? "T" : "N")) }
+
     private static func multiply(
         _ a: Tensor, _ b: Tensor, _ transposeA: Bool, _ transposeB: Bool, beta: Float, _ result: Tensor
     ) {
@@ -28,7 +48,6 @@ extension Kernels {
             if beta == 0 { result.pointer.update(repeating: 0, count: m * n) }
             return
         }
-        func letter(_ transposed: Bool) -> CChar { CChar(UInt8(ascii: transposed ? "T" : "N")) }
         let status = dnnl_sgemm(
             letter(transposeA), letter(transposeB), dnnl_dim_t(m), dnnl_dim_t(n), dnnl_dim_t(k), 1, a.pointer,
             dnnl_dim_t(a.shape[1]), b.pointer, dnnl_dim_t(b.shape[1]), beta, result.pointer, dnnl_dim_t(n))

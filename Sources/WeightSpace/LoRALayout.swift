@@ -45,6 +45,20 @@ public struct LoRALayout: Sendable, Equatable {
     /// What B A is multiplied by.
     public var scale: Float { alpha / Float(rank) }
 
+    /// How many numbers of a vector belong to each adapted layer, in the order of the vector; when the two factors of a layer do not lie
+    /// together, each counts for itself.
+    public var moduleLengths: [Int] {
+        var lengths = [(module: String, count: Int)]()
+        for entry in entries {
+            if let last = lengths.last, last.module == entry.module {
+                lengths[lengths.count - 1].count += entry.range.count
+            } else {
+                lengths.append((entry.module, entry.range.count))
+            }
+        }
+        return lengths.map(\.count)
+    }
+
     /// Reads and checks a `layout.json`.
     /// - Throws: `CheckpointError` that names the entry that cannot be right.
     public init(contentsOf url: URL) throws {

@@ -17,14 +17,14 @@ struct TrainingTests {
         let folder = try TemporaryFolder()
         let file = folder.url.appendingPathComponent("checkpoint.safetensors")
         let whole = try trainer()
-        while !whole.isFinished { whole.advance() }
+        while !whole.isFinished { try whole.advance() }
         let first = try trainer()
-        for _ in 0..<17 { first.advance() }
+        for _ in 0..<17 { try first.advance() }
         try TrainingCheckpoint.write(first, to: file)
         let second = try trainer()
         try TrainingCheckpoint.restore(second, from: file)
         #expect(second.step == 17)
-        while !second.isFinished { second.advance() }
+        while !second.isFinished { try second.advance() }
         for (one, other) in zip(whole.vae.namedParameters(), second.vae.namedParameters()) {
             #expect(one.parameter.value.array == other.parameter.value.array, "\(one.name) differs")
         }
@@ -49,7 +49,7 @@ struct TrainingTests {
         let run = try trainer()
         try TrainingCheckpoint.write(run, to: file)
         let before = try Data(contentsOf: file)
-        run.advance()
+        try run.advance()
         #expect(throws: CheckpointError.self) {
             try TrainingCheckpoint.write(run, to: folder.url.appendingPathComponent("none/checkpoint.safetensors"))
         }
@@ -60,12 +60,12 @@ struct TrainingTests {
         let run = try trainer()
         // Nothing is trained yet, and yet the reconstruction is that of a PCA shrunk by the decoder's variance.
         let spectrum = run.spectrum
-        let training = run.scaled.gathering(run.split.train)
+        let training = try run.vectors.scaled(run.split.train)
         let kept = (0..<4).reduce(0.0) { sum, i in
-            let share = max(0.02, 1 - run.decoderVariance / spectrum.eigenvalues[i])
+            let share = max(0.02, 1 - run.proposal.decoderVariance / spectrum.eigenvalues[i])
             return sum + spectrum.eigenvalues[i] * (1 - (1 - share) * (1 - share))
         }
-        let r2 = run.reconstructionR2(rows: run.split.train)
+        let r2 = try run.reconstructionR2(rows: run.split.train)
         // The hyperbolic tangent bends what lies far out.
         #expect(abs(r2 - kept / spectrum.total) < 0.02, "R2 \(r2), PCA gives \(kept / spectrum.total)")
         let codes = run.vae.encodeScaled(training)
@@ -78,17 +78,17 @@ struct TrainingTests {
         longer.steps = 400
         longer.logInterval = 100
         let run = try trainer(longer)
-        while !run.isFinished { run.advance() }
+        while !run.isFinished { try run.advance() }
         let last = try #require(run.log.last)
         #expect(last.step == 400 && last.activeAxes == 4)
-        #expect(run.reconstructionR2(rows: run.split.test) > 0.85)
+        #expect(try run.reconstructionR2(rows: run.split.test) > 0.85)
     }
 
     @Test func betaComesFromTheSpectrum() throws {
         let run = try trainer()
         let smallest = run.spectrum.eigenvalues[3]
-        #expect(abs(run.decoderVariance - 0.2 * smallest) < 1e-9 * max(1, smallest))
-        #expect(run.expectedActiveAxes == 4)
+        #expect(abs(run.proposal.decoderVariance - 0.2 * smallest) < 1e-9 * max(1, smallest))
+        #expect(run.proposal.expectedActiveAxes == 4)
     }
 
     @Test func schedulesHaveTheirPublishedShape() {

@@ -50,19 +50,19 @@ public struct SpaceAssembly {
         }
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let url = { folder.appendingPathComponent($0) }
-        standardize(trainer)
+        let training = measured(trainer, trainer.split.train)
+        try standardize(trainer, rows: training)
         try SafetensorsWriter.write(trainer.vae.stored(as: .float16), to: url("vae.safetensors"))
         // What is measured and recorded is what the file holds, not what it was rounded from.
         let vae = try WeightVAE(weights: url("vae.safetensors"), configuration: trainer.vae.configuration)
-        let vectors = source.weights.tensor()
-        let codes = vae.encode(vectors)
+        let codes = try encodeAll(vae)
         try SafetensorsWriter.write(
             [StoredTensor("mean", codes.mean), StoredTensor("log_variance", codes.logVariance)], to: url("codes.safetensors"))
         let axes = AxisSurvey.axes(of: vae, means: codes.mean, logVariances: codes.logVariance, labels: source.labels)
         try write(LatentAxis.json(axes), to: url("axes.json"))
-        let report = try measure(trainer, vae: vae, vectors: vectors, axes: axes)
+        let report = try measure(trainer, vae: vae, training: training, axes: axes)
         try write(record(trainer, report), to: url("vae.json"))
-        try write(Self.log(trainer), to: url("training.csv"))
+        try TrainingLog(trainer).write(to: folder)
 
         var paths: [SpaceManifest.Part: String] = [
             .layout: "layout.json", .weights: "weights.safetensors", .vae: "vae.json", .codes: "codes.safetensors",
@@ -83,30 +83,46 @@ public struct SpaceAssembly {
         return report
     }
 
-    private func standardize(_ trainer: WeightVAETrainer) {
-        let codes = trainer.vae.encodeScaled(trainer.scaled.gathering(trainer.split.train))
+    /// Rows of a split that are measured: all of them in memory, some of streamed vectors.
+    private func measured(_ trainer: WeightVAETrainer, _ rows: [Int]) -> [Int] {
+        trainer.vectors is StreamedVectors ? StreamedVectors.spread(rows, 512) : rows
+    }
+
+    private func standardize(_ trainer: WeightVAETrainer, rows: [Int]) throws {
+        let codes = trainer.vae.encodeScaled(try trainer.vectors.scaled(rows))
         let moments = CodeMoments(
             means: codes.mean.array, logVariances: codes.logVariance.array, dimension: trainer.plan.latentDim)
         CodeStandardization.apply(to: trainer.vae, moments: moments)
     }
 
-    private func measure(_ trainer: WeightVAETrainer, vae: WeightVAE, vectors: Tensor, axes: [LatentAxis]) throws -> Report {
-        let split = trainer.split
-        let training = vectors.gathering(split.train)
-        let spectrum = try Spectrum(of: training, components: trainer.plan.latentDim)
-        func r2(_ rows: [Int]) -> Double {
-            let raw = vectors.gathering(rows)
-            let decoded = vae.decode(vae.encode(raw).mean)
-            let error = Kernels.sumOfSquares(Kernels.scaledDifference(decoded, raw, factor: 1))
-            return 1 - error / spectrum.squaredDistance(of: raw)
+    /// Posteriors of all identities, a few hundred vectors at a time.
+    private func encodeAll(_ vae: WeightVAE) throws -> (mean: Tensor, logVariance: Tensor) {
+        let (count, d) = (source.weights.shape[0], vae.configuration.latentDim)
+        let (means, logVariances) = (Tensor(uninitialized: [count, d]), Tensor(uninitialized: [count, d]))
+        for start in stride(from: 0, to: count, by: 544) {
+            let rows = start..<min(count, start + 544)
+            let codes = vae.encode(try source.weights.tensor(rows: rows))
+            (means.pointer + start * d).update(from: codes.mean.pointer, count: codes.mean.count)
+            (logVariances.pointer + start * d).update(from: codes.logVariance.pointer, count: codes.mean.count)
+            source.weights.release(rows: rows)
         }
+        return (means, logVariances)
+    }
+
+    /// In scaled units, which are raw ones but for a common factor.
+    private func measure(_ trainer: WeightVAETrainer, vae: WeightVAE, training: [Int], axes: [LatentAxis]) throws -> Report {
+        let split = trainer.split
+        func r2(_ rows: [Int]) throws -> Double {
+            try WeightVAETrainer.reconstructionR2(of: vae, trainer.vectors, rows: measured(trainer, rows))
+        }
+        let test = try trainer.vectors.scaled(measured(trainer, split.test))
         let noise = TorchRandomSource(seed: trainer.plan.seed).normal(shape: [256, trainer.plan.latentDim])
-        let sampled = try Spectrum(of: vae.decode(noise), components: 1).total
+        let sampled = try Spectrum(of: vae.decodeScaled(noise), components: 1).total
         return Report(
-            trainR2: r2(split.train), validationR2: r2(split.validation), testR2: r2(split.test),
-            pcaTestR2: spectrum.explained(of: vectors.gathering(split.test), components: trainer.plan.latentDim),
+            trainR2: try r2(training), validationR2: try r2(split.validation), testR2: try r2(split.test),
+            pcaTestR2: trainer.spectrum.explained(of: test, components: trainer.plan.latentDim),
             activeAxes: axes.filter(\.isActive).count, kl: axes.reduce(0) { $0 + Double($1.kl) },
-            sampleVariance: sampled / spectrum.total)
+            sampleVariance: sampled / trainer.spectrum.total)
     }
 
     private func record(_ trainer: WeightVAETrainer, _ report: Report) -> String {
@@ -123,7 +139,9 @@ public struct SpaceAssembly {
             .init("warmup", .integer(plan.warmup)), .init("mixing", .number(plan.mixing)),
             .init("schedule", .string(plan.schedule.rawValue)),
             .init("initialization", .string(plan.initialization.rawValue)), .init("beta", .float(Float(trainer.beta))),
-            .init("decoder_variance", .float(Float(trainer.decoderVariance))),
+            .init("decoder_variance", .float(Float(trainer.proposal.decoderVariance))),
+            .init("free_bits", .number(plan.freeBits)), .init("adversarial_weight", .number(plan.adversarialWeight)),
+            .init("weight_decay", .number(plan.weightDecay)), .init("moments", .string(plan.moments.rawValue)),
             .init("seed", .integer(Int(truncatingIfNeeded: plan.seed))),
             .init(
                 "split",
@@ -133,21 +151,18 @@ public struct SpaceAssembly {
         return JSONValue.object(trainer.vae.configuration.jsonMembers + [.init("training", .object(training))]).text() + "\n"
     }
 
-    /// The log of losses as a table. KL in nats for each vector.
-    static func log(_ trainer: WeightVAETrainer) -> String {
-        let dimension = Float(trainer.plan.latentDim)
-        return "step,loss,reconstruction,kl,beta,active_axes,validation_r2\n"
-            + trainer.log.map {
-                "\($0.step),\($0.loss),\($0.reconstruction),\($0.kl * dimension),\($0.beta),\($0.activeAxes),\($0.validationR2)\n"
-            }.joined()
-    }
-
     private func write(_ text: String, to url: URL) throws {
         try AtomicFile.write(to: url) { try $0.append(text) }
     }
 
     private func copy(_ from: URL, to: URL) throws {
         guard from.resolvingSymlinksInPath() != to.resolvingSymlinksInPath() else { return }
+        // A large data set is not doubled where the file system can give it a second name.
+        let size = try FileManager.default.attributesOfItem(atPath: from.path)[.size] as? Int ?? 0
+        if size > 1 << 30 {
+            try? FileManager.default.removeItem(at: to)
+            if (try? FileManager.default.linkItem(at: from, to: to)) != nil { return }
+        }
         let file = try MappedFile(from)
         try AtomicFile.write(to: to) { try $0.append(file.bytes) }
     }

@@ -19,17 +19,24 @@ public enum TrainingCheckpoint {
     }
 
     private static let key = "w2w_training"
+    /// What stands before the names of all tensors but the network's own.
+    private static let optimizer = "optimizer.", discriminator = "discriminator.",
+        discriminatorOptimizer = "discriminator_optimizer."
 
     /// Writes a checkpoint; the one before stays when that fails.
     /// - Throws: `CheckpointError` when the file cannot be written, for instance on a full disk.
     public static func write(_ trainer: WeightVAETrainer, to url: URL) throws {
         let state = State(
-            plan: trainer.plan, step: trainer.step, random: trainer.random.state, log: trainer.log, data: digest(trainer))
+            plan: trainer.plan, step: trainer.step, random: trainer.random.state, log: trainer.log, data: trainer.vectors.digest)
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         let text = String(decoding: try encoder.encode(state), as: UTF8.self)
-        let moments = trainer.optimizer.state.sorted { $0.key < $1.key }.map { StoredTensor("optimizer." + $0.key, $0.value) }
-        try SafetensorsWriter.write(trainer.vae.storedTensors() + moments, metadata: [key: text], to: url)
+        var tensors = trainer.vae.storedTensors() + trainer.optimizer.storedState(prefix: optimizer)
+        if let adversary = trainer.discriminator, let adversaryOptimizer = trainer.discriminatorOptimizer {
+            tensors += adversary.namedParameters().map { StoredTensor(discriminator + $0.name, $0.parameter.value) }
+            tensors += adversaryOptimizer.storedState(prefix: discriminatorOptimizer)
+        }
+        try SafetensorsWriter.write(tensors, metadata: [key: text], to: url)
     }
 
     /// Puts a prepared run where the checkpoint left off.
@@ -53,27 +60,24 @@ public enum TrainingCheckpoint {
                 "\(url.path): that run was started with other settings (\(difference))",
                 advice: "Resume with the options it was started with, or start anew without --resume.")
         }
-        guard state.data == digest(trainer) else {
+        guard state.data == trainer.vectors.digest else {
             throw SpaceError(
                 "\(url.path): that run was started with other vectors",
                 advice: "Resume with the weights it was started with, or start anew without --resume.")
         }
-        let prefix = "optimizer."
-        try trainer.vae.load(file.renamed { $0.hasPrefix(prefix) ? nil : $0 })
-        var moments = [String: Tensor]()
-        for entry in file.entries where entry.name.hasPrefix(prefix) {
-            moments[String(entry.name.dropFirst(prefix.count))] = entry.tensor()
-        }
+        let others = [optimizer, discriminator, discriminatorOptimizer]
+        try trainer.vae.load(file.renamed { name in others.contains(where: name.hasPrefix) ? nil : name })
         do {
-            try trainer.optimizer.restore(moments, steps: state.step)
+            try trainer.optimizer.restore(file, prefix: optimizer, steps: state.step)
+            if let adversary = trainer.discriminator, let adversaryOptimizer = trainer.discriminatorOptimizer {
+                try adversary.load(
+                    file.renamed { $0.hasPrefix(discriminator) ? String($0.dropFirst(discriminator.count)) : nil })
+                try adversaryOptimizer.restore(file, prefix: discriminatorOptimizer, steps: state.step)
+            }
         } catch let error as OptimizerStateError {
             throw SpaceError("\(url.path): \(error)", advice: "Start without --resume.")
         }
         trainer.resume(step: state.step, log: state.log, random: state.random)
-    }
-
-    private static func digest(_ trainer: WeightVAETrainer) -> String {
-        SHA256.hexDigest(of: UnsafeRawBufferPointer(start: trainer.scaled.pointer, count: trainer.scaled.count * 4))
     }
 
     /// The first setting that differs, in words, or nil.

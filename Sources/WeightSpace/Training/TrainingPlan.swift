@@ -11,9 +11,30 @@ public struct TrainingPlan: Sendable, Equatable, Codable {
         case level(Double)
     }
 
+    /// How the running averages of Adam are kept.
+    public enum Moments: String, Sendable, CaseIterable, Codable {
+        case f32
+        /// Half the memory, rounded by chance so that small steps are not lost.
+        case bf16
+    }
+
+    public var variant: WeightVAEConfiguration.Variant
+    /// From the vector inwards; one width for the residual network and for the transformer.
     public var hiddenDims: [Int]
     public var latentDim: Int
+    /// Vanilla: batch norm after each hidden linear layer.
+    public var batchNorm: Bool
+    /// A linear path beside the network.
+    public var linearPath: Bool
+    /// Of the residual network and the transformer.
+    public var blocks: Int
+    /// Of the transformer.
+    public var heads: Int
     public var beta: Beta
+    /// Nats that each axis carries for free.
+    public var freeBits: Double
+    /// Weight of the adversarial loss; 0 trains no discriminator.
+    public var adversarialWeight: Double
     /// Raw value of a `KLSchedule`.
     var scheduleName: String
     /// Raw value of an `Initialization`.
@@ -33,25 +54,55 @@ public struct TrainingPlan: Sendable, Equatable, Codable {
     /// Steps between two lines of the log.
     public var logInterval: Int
 
+    /// AdamW's pull towards zero.
+    public var weightDecay: Double
+    public var moments: Moments
+
+    /// Settings; every argument is the property of its name.
     public init(
-        hiddenDims: [Int] = [512, 256], latentDim: Int = 64, beta: Beta = .automatic(share: 0.2),
-        schedule: KLSchedule = .annealed, initialization: Initialization = .spectral, steps: Int = 3000, batch: Int = 64,
-        learningRate: Double = 2e-5, finalLearningRate: Double = 0.02, warmup: Int = 100, mixing: Double = 1, seed: UInt64 = 0,
-        logInterval: Int = 50
+        variant: WeightVAEConfiguration.Variant = .vanilla, hiddenDims: [Int] = [512, 256], latentDim: Int = 64,
+        batchNorm: Bool = false, linearPath: Bool = false, blocks: Int = 4, heads: Int = 4,
+        beta: Beta = .automatic(share: 0.2), freeBits: Double = 0, adversarialWeight: Double = 0,
+        schedule: KLSchedule = .annealed, initialization: Initialization? = nil, steps: Int = 3000, batch: Int = 64,
+        learningRate: Double = 2e-5, finalLearningRate: Double = 0.02, warmup: Int = 100, weightDecay: Double = 0,
+        moments: Moments = .f32, mixing: Double = 1, seed: UInt64 = 0, logInterval: Int = 50
     ) {
+        self.variant = variant
         self.hiddenDims = hiddenDims
         self.latentDim = latentDim
+        self.batchNorm = batchNorm
+        self.linearPath = linearPath
+        self.blocks = blocks
+        self.heads = heads
         self.beta = beta
+        self.freeBits = freeBits
+        self.adversarialWeight = adversarialWeight
         scheduleName = schedule.rawValue
-        initializationName = initialization.rawValue
+        let spectralFits = linearPath || (variant == .vanilla && !batchNorm)
+        initializationName = (initialization ?? (spectralFits ? .spectral : .torch)).rawValue
         self.steps = steps
         self.batch = batch
         self.learningRate = learningRate
         self.finalLearningRate = finalLearningRate
         self.warmup = warmup
+        self.weightDecay = weightDecay
+        self.moments = moments
         self.mixing = mixing
         self.seed = seed
         self.logInterval = logInterval
+    }
+
+    /// The network that the plan asks for.
+    /// - Parameters:
+    ///   - vectorLength: n
+    ///   - tokenLengths: numbers of each LoRA module, for the transformer.
+    ///   - layoutDigest: recorded.
+    /// - Returns: its configuration, with the scaling that `DataScaling.centred` measures.
+    public func configuration(vectorLength: Int, tokenLengths: [Int], layoutDigest: String?) -> WeightVAEConfiguration {
+        WeightVAEConfiguration(
+            variant: variant, vectorLength: vectorLength, hiddenDims: hiddenDims, latentDim: latentDim, batchNorm: batchNorm,
+            hasLinearPath: linearPath, blocks: blocks, heads: heads, tokenLengths: variant == .transformer ? tokenLengths : [],
+            layoutDigest: layoutDigest)
     }
 
     public var schedule: KLSchedule {
@@ -83,6 +134,20 @@ public struct TrainingPlan: Sendable, Equatable, Codable {
         guard learningRate > 0, learningRate < 10, (0...1).contains(finalLearningRate) else {
             throw refuse(
                 "learning rate \(learningRate), falling to \(finalLearningRate) of it, cannot be", "Try 0.00002 and 0.02.")
+        }
+        guard initialization == .torch || linearPath || (variant == .vanilla && !batchNorm) else {
+            throw refuse(
+                "the spectral start is for the vanilla network without batch norm, or for one with a linear path",
+                "Start with --initialization torch, or add --linear-path.")
+        }
+        guard !batchNorm || (variant == .vanilla && batch >= 2) else {
+            throw refuse("batch norm is for the vanilla network and batches of 2 and more", "Leave --batch-norm out.")
+        }
+        guard freeBits >= 0, freeBits.isFinite, adversarialWeight >= 0, adversarialWeight.isFinite, (0...1).contains(weightDecay)
+        else {
+            throw refuse(
+                "free bits \(freeBits), adversarial weight \(adversarialWeight), weight decay \(weightDecay) cannot be",
+                "Give numbers from 0 on; 0 leaves them out.")
         }
         guard (0...1).contains(mixing) else { throw refuse("a share of \(mixing) blends cannot be", "Give 0 to 1.") }
         switch beta {

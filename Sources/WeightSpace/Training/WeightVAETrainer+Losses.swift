@@ -66,4 +66,12 @@ extension WeightVAETrainer {
         tape.backward(from: total, seed: Tensor([1], [1]))
         return total.pointer[0]
     }
+
+    /// One step of a discriminator.
+    static func discriminatorStep(_ discriminator: WeightDiscriminator, _ optimizer: Adam, real: Tensor, fake: Tensor) -> Float {
+        optimizer.begin()
+        let loss = discriminatorLoss(discriminator, real: real, fake: fake)
+        optimizer.step()
+        return loss
+    }
 }

@@ -6,23 +6,25 @@ import TensorKit
 /// Trains a weight VAE on LoRA vectors.
 ///
 /// The loss is the published one, MSE(decoded, scaled vector) + beta * KL, both averaged over elements; so the decoder's variance is
-/// s² = n beta / (2 latentDim) in scaled units, which is what beta is chosen by. Belongs to one queue.
+/// s² = n beta / (2 latentDim) in scaled units, which is what beta is chosen by. With an adversarial weight the reconstructions are also to pass
+/// a discriminator that is trained beside. Belongs to one queue.
 public final class WeightVAETrainer {
     public let plan: TrainingPlan
     public let vae: WeightVAE
     public let split: DataSplit
-    /// The level of the KL term.
-    public let beta: Double
-    /// Of the scaled training vectors.
+    /// The level of the KL term and what it means.
+    public let proposal: BetaProposal
+    /// Of the scaled training vectors (of some of them, when the vectors are streamed).
     public let spectrum: Spectrum
+    /// The adversary, if the plan has one.
+    public let discriminator: WeightDiscriminator?
     /// Steps taken.
     public private(set) var step = 0
     public private(set) var log: [LogLine] = []
     let optimizer: Adam
+    let discriminatorOptimizer: Adam?
     let random: TorchRandomSource
-    /// Scaled vectors of all identities, [N, n], and those trained on.
-    let scaled: Tensor
-    private let training: Tensor
+    let vectors: any TrainingVectors
     private let schedule: LearningRateSchedule
 
     /// A line of the log.
@@ -38,86 +40,136 @@ public final class WeightVAETrainer {
         /// Axes along which the means of the training vectors vary by more than 0.01.
         public let activeAxes: Int
         public let validationR2: Float
+        /// KL of each axis over the training vectors, in nats.
+        public let axisKL: [Float]
+        /// Losses of the adversary's game, 0 without one.
+        public var adversarial: Float = 0
+        public var discriminator: Float = 0
     }
 
-    /// Prepares a run: scales the vectors, measures their spectrum, chooses beta, sets the initial weights.
+    /// Training vectors that spectrum, activity and KL of streamed vectors are measured on, and validation vectors.
+    private static let sampled = (spectrum: 1024, activity: 128)
+    /// Memory of a window of streamed vectors.
+    static let windowBytes = 256 << 20
+
+    /// Prepares a run on vectors in memory: scales them, measures their spectrum, chooses beta, sets the initial weights.
     /// - Parameters:
     ///   - plan: the settings.
     ///   - vectors: raw LoRA vectors, [N, n].
-    ///   - layoutDigest: recorded in `vae.json`.
+    ///   - layout: tells the transformer's tokens; its digest is recorded in `vae.json`.
     /// - Throws: `SpaceError` when plan or vectors cannot be; `LinearAlgebraError` when the vectors have no spectrum.
-    public init(_ plan: TrainingPlan, vectors: Tensor, layoutDigest: String? = nil) throws {
-        let count = vectors.shape[0]
-        try plan.validate(count: count)
+    public convenience init(_ plan: TrainingPlan, vectors: Tensor, layout: LoRALayout? = nil) throws {
+        try plan.validate(count: vectors.shape[0])
         guard Kernels.sumOfSquares(vectors).isFinite else {
             throw SpaceError("the vectors hold numbers that are not finite", advice: "Leave the damaged identities out.")
         }
+        let split = DataSplit(count: vectors.shape[0], seed: plan.seed)
+        try self.init(plan, ResidentVectors(vectors, split: split), split, layout, sampling: nil)
+    }
+
+    /// Prepares a run on vectors that are streamed from their file; only a window of them is ever in memory.
+    /// - Parameters:
+    ///   - plan: the settings.
+    ///   - entry: raw LoRA vectors, [N, n], float16 or float32 in a mapped file.
+    ///   - layout: tells the transformer's tokens; its digest is recorded in `vae.json`.
+    /// - Throws: `SpaceError` when plan or vectors cannot be; `LinearAlgebraError` when the vectors have no spectrum.
+    public convenience init(_ plan: TrainingPlan, streaming entry: TensorEntry, layout: LoRALayout? = nil) throws {
+        try plan.validate(count: entry.shape[0])
+        let split = DataSplit(count: entry.shape[0], seed: plan.seed)
+        let vectors = try StreamedVectors(entry, split: split, windowBytes: Self.windowBytes, seed: plan.seed)
+        try self.init(plan, vectors, split, layout, sampling: Self.sampled.spectrum)
+    }
+
+    private init(
+        _ plan: TrainingPlan, _ vectors: any TrainingVectors, _ split: DataSplit, _ layout: LoRALayout?, sampling: Int?
+    ) throws {
         self.plan = plan
-        split = DataSplit(count: count, seed: plan.seed)
-        let scaling = DataScaling.centred(on: vectors.gathering(split.train))
-        scaled = scaling.scaled(vectors)
-        training = scaled.gathering(split.train)
-        spectrum = try Spectrum(of: training, components: plan.latentDim)
+        self.vectors = vectors
+        self.split = split
+        let rows = sampling.map { StreamedVectors.spread(split.train, $0) } ?? split.train
+        measured = sampling.map { _ in StreamedVectors.spread(split.train, Self.sampled.activity) } ?? split.train
+        validated = sampling.map { _ in StreamedVectors.spread(split.validation, Self.sampled.activity) } ?? split.validation
+        spectrum = try Spectrum(of: vectors.scaled(rows), components: plan.latentDim)
         guard spectrum.total > 0 else {
             throw SpaceError("all vectors are equal, there is nothing to learn", advice: "Train on different identities.")
         }
-        beta = Self.beta(plan, spectrum: spectrum, length: vectors.shape[1])
-        let configuration = WeightVAEConfiguration(
-            vectorLength: vectors.shape[1], hiddenDims: plan.hiddenDims, latentDim: plan.latentDim, layoutDigest: layoutDigest)
-        vae = WeightVAE(configuration, scaling: scaling)
+        proposal = BetaProposal(plan.beta, spectrum: spectrum, length: vectors.length, latentDim: plan.latentDim)
+        let configuration = plan.configuration(
+            vectorLength: vectors.length, tokenLengths: layout?.moduleLengths ?? [], layoutDigest: layout?.digest)
+        try configuration.validate()
+        vae = WeightVAE(configuration, scaling: vectors.scaling)
         random = TorchRandomSource(seed: plan.seed)
-        plan.initialization.apply(to: vae, spectrum: spectrum, decoderVariance: decoderVarianceOf(beta, vae), random: random)
+        plan.initialization.apply(to: vae, spectrum: spectrum, decoderVariance: proposal.decoderVariance, random: random)
         // The losses are averages over thousands of elements, so the gradients are far smaller than Adam's usual epsilon expects.
-        optimizer = Adam(vae.namedParameters(), learningRate: Float(plan.learningRate), epsilon: 1e-12)
+        optimizer = Adam(
+            vae.namedParameters(), learningRate: Float(plan.learningRate), epsilon: 1e-12, weightDecay: Float(plan.weightDecay),
+            decoupledDecay: true, moments: plan.moments == .bf16 ? .bfloat16 : .float32, absorbsGradients: true)
         schedule = .cosine(warmup: plan.warmup, total: plan.steps, final: Float(plan.finalLearningRate))
+        if plan.adversarialWeight > 0 {
+            let adversary = WeightDiscriminator(
+                vectorLength: vectors.length, hidden: max(2, plan.hiddenDims[plan.hiddenDims.count - 1]),
+                blocks: plan.variant == .residual ? plan.blocks : 1)
+            Initialization.torch(adversary, random)
+            discriminator = adversary
+            discriminatorOptimizer = Adam(
+                adversary.namedParameters(), learningRate: Float(plan.learningRate), epsilon: 1e-12, absorbsGradients: true)
+        } else {
+            (discriminator, discriminatorOptimizer) = (nil, nil)
+        }
+        if sampling != nil { StorageAllocator.shared.releaseAll() }
     }
 
-    /// s², the variance that the decoder takes for noise, in scaled units: n beta / (2 latentDim).
-    public var decoderVariance: Double { decoderVarianceOf(beta, vae) }
+    /// Rows on which activity and KL are measured, and on which the validation is.
+    private let measured, validated: [Int]
 
-    /// Axes that should stay active: eigenvalues of the training vectors above s².
-    public var expectedActiveAxes: Int { min(plan.latentDim, spectrum.eigenvalues.prefix { $0 > decoderVariance }.count) }
+    public var beta: Double { proposal.beta }
 
     public var isFinished: Bool { step >= plan.steps }
 
-    private static func beta(_ plan: TrainingPlan, spectrum: Spectrum, length: Int) -> Double {
-        switch plan.beta {
-        case .level(let level): return level
-        case .automatic(let share):
-            let last = max(0, min(plan.latentDim, spectrum.components.shape[0]) - 1)
-            return share * spectrum.eigenvalues[last] * 2 * Double(plan.latentDim) / Double(length)
-        }
-    }
-
     /// Takes one step of the optimiser.
     /// - Returns: the losses before it.
+    /// - Throws: `SpaceError` when streamed vectors turn out not to be numbers; the run stands where it stood.
     @discardableResult
-    public func advance() -> Losses {
-        let x = batch()
+    public func advance() throws -> Losses {
+        let x = try batch()
         let noise = random.normal(shape: [x.shape[0], plan.latentDim])
         let share = plan.schedule.share(at: step, of: plan.steps)
-        optimizer.clearGradients()
-        let losses = Self.losses(vae, x: x, noise: noise, beta: Float(beta) * share)
-        optimizer.learningRate = Float(plan.learningRate) * schedule.factor(at: step)
+        let rate = schedule.factor(at: step)
+        optimizer.learningRate = Float(plan.learningRate) * rate
+        optimizer.begin()
+        vae.isTraining = true
+        var reconstructed: Tensor?
+        var losses = Self.losses(
+            vae, x: x, noise: noise, beta: Float(beta) * share, freeBits: Float(plan.freeBits),
+            adversary: discriminator.map { ($0, Float(plan.adversarialWeight)) }
+        ) { reconstructed = $0 }
+        vae.isTraining = false
         optimizer.step()
-        step += 1
-        if step % plan.logInterval == 0 || step == plan.steps {
-            let state = measure()
-            log.append(
-                LogLine(
-                    step: step, loss: losses.total, reconstruction: losses.reconstruction, kl: losses.kl,
-                    beta: Float(beta) * share, activeAxes: state.activeAxes, validationR2: state.validationR2))
+        if let discriminator, let discriminatorOptimizer, let reconstructed {
+            discriminatorOptimizer.learningRate = Float(plan.learningRate) * rate
+            losses.discriminator = Self.discriminatorStep(
+                discriminator, discriminatorOptimizer, real: x, fake: reconstructed)
         }
+        step += 1
+        if step % plan.logInterval == 0 || step == plan.steps { log.append(try line(losses, beta: Float(beta) * share)) }
         return losses
     }
 
-    /// Draws a batch: rows of the training vectors, some of them blended. The vectors are centred, so blends lie around the mean.
-    private func batch() -> Tensor {
-        let (rows, n) = (training.shape[0], training.shape[1])
+    private func line(_ losses: Losses, beta: Float) throws -> LogLine {
+        let state = try measure()
+        return LogLine(
+            step: step, loss: losses.total, reconstruction: losses.reconstruction, kl: losses.kl, beta: beta,
+            activeAxes: state.activeAxes, validationR2: state.validationR2, axisKL: state.axisKL,
+            adversarial: losses.adversarial, discriminator: losses.discriminator)
+    }
+
+    /// Draws a batch: training vectors, some of them blended. The vectors are centred, so blends lie around the mean.
+    private func batch() throws -> Tensor {
+        let n = vectors.length
+        try vectors.prepare(step: step, size: plan.batch)
         let x = Tensor(uninitialized: [plan.batch, n])
         for row in 0..<plan.batch {
-            let first = training.pointer + random.integer(below: rows) * n
-            let second = training.pointer + random.integer(below: rows) * n
+            let (first, second) = vectors.pair(row, random: random)
             let draws = random.uniform(2)
             let angle = Double(draws[0]) < plan.mixing ? Double(draws[1]) * .pi / 2 : 0
             let (a, b) = (Float(cos(angle)), Float(sin(angle)))
@@ -127,19 +179,36 @@ public final class WeightVAETrainer {
         return x
     }
 
-    /// Validation R2 and the number of active axes as they are now.
-    public func measure() -> (validationR2: Float, activeAxes: Int) {
-        let codes = vae.encodeScaled(training)
+    /// Validation R2, the number of active axes and the KL of each axis as they are now.
+    public func measure() throws -> (validationR2: Float, activeAxes: Int, axisKL: [Float]) {
+        let codes = vae.encodeScaled(try vectors.scaled(measured))
         let moments = CodeMoments(means: codes.mean.array, logVariances: codes.logVariance.array, dimension: plan.latentDim)
         let active = moments.variance.filter { $0 > Double(LatentAxis.activeVariance) }.count
-        return (Float(reconstructionR2(rows: split.validation)), active)
+        let kl = axisDivergences(mean: codes.mean, logVariance: codes.logVariance).map { Float($0) }
+        return (Float(try reconstructionR2(rows: validated)), active, kl)
+    }
+
+    /// What the last line of the log says about collapse; nil before there is one.
+    public var watch: CollapseWatch? {
+        log.last.map {
+            CollapseWatch(
+                active: $0.activeAxes, latentDim: plan.latentDim, proposal: proposal, beta: Double($0.beta), loss: $0.loss)
+        }
     }
 
     /// Share of the variance of vectors around the training mean that survives encoding (posterior mean) and decoding.
-    public func reconstructionR2(rows: [Int]) -> Double {
-        let x = scaled.gathering(rows)
-        let decoded = vae.decodeScaled(vae.encodeScaled(x).mean)
-        return 1 - Kernels.sumOfSquares(Kernels.scaledDifference(decoded, x, factor: 1)) / Kernels.sumOfSquares(x)
+    /// - Throws: `SpaceError` when streamed vectors turn out not to be numbers.
+    public func reconstructionR2(rows: [Int]) throws -> Double { try Self.reconstructionR2(of: vae, vectors, rows: rows) }
+
+    static func reconstructionR2(of vae: WeightVAE, _ vectors: any TrainingVectors, rows: [Int]) throws -> Double {
+        var (error, total) = (0.0, 0.0)
+        for start in stride(from: 0, to: rows.count, by: 512) {
+            let x = try vectors.scaled(Array(rows[start..<min(rows.count, start + 512)]))
+            let decoded = vae.decodeScaled(vae.encodeScaled(x).mean)
+            error += Kernels.sumOfSquares(Kernels.scaledDifference(decoded, x, factor: 1))
+            total += Kernels.sumOfSquares(x)
+        }
+        return 1 - error / total
     }
 
     /// Goes on from a checkpoint's numbers.
@@ -148,9 +217,4 @@ public final class WeightVAETrainer {
         self.log = log
         self.random.state = random
     }
-}
-
-/// s² = n beta / (2 latentDim)
-private func decoderVarianceOf(_ beta: Double, _ vae: WeightVAE) -> Double {
-    Double(vae.configuration.vectorLength) * beta / (2 * Double(vae.configuration.latentDim))
 }

@@ -134,7 +134,7 @@ final class BenchSuite {
         let space = try models().space
         guard let weights = space.weights, weights.shape[0] >= 200 else { return [] }
         let trainer = try WeightVAETrainer(TrainingPlan(latentDim: 64), vectors: weights.tensor())
-        let samples = try stopwatch.milliseconds { _ in _ = trainer.advance() }
+        let samples = try stopwatch.milliseconds { _ in try trainer.advance() }
         return [
             BenchResult(
                 name: "train-step", unit: "ms", samples: samples,

@@ -11,11 +11,12 @@ struct TrainCommand: ParsableCommand {
         discussion: """
             WEIGHTS is a weights.safetensors with layout.json, identities.csv and base/ beside it, or a space folder. The run is decided \
             by its options and its seed: the same command makes the same space. A tenth of the identities is kept aside for validation, \
-            a tenth for the test. Ctrl-C keeps a checkpoint in SPACE; --resume goes on from it exactly.
+            a tenth for the test. The run leaves its log and charts in SPACE (training.csv, training_axes.csv, training.png). Ctrl-C keeps a checkpoint in SPACE; --resume goes on from it exactly.
 
             Examples:
               w2w train celeb/weights.safetensors --out ~/spaces/celeb
               w2w train celeb --out ~/spaces/wide --latent 128 --hidden 1024,512
+              w2w train celeb --out ~/spaces/residual --variant residual --hidden 1024 --latent 1024 --adversarial 0.1
               w2w train celeb --out ~/spaces/celeb --resume
             """
     )
@@ -32,8 +33,23 @@ struct TrainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Numbers in a code.", valueName: "n"))
     var latent = 64
 
-    @Option(help: ArgumentHelp("Widths of the hidden layers, from the vector inwards.", valueName: "a,b,…"))
-    var hidden = "512,256"
+    @Option(
+        help: ArgumentHelp(
+            "Widths of the hidden layers, from the vector inwards (vanilla and convolutional: 512,256); one width for residual (256) and "
+                + "transformer (64).", valueName: "a,b,…"))
+    var hidden: String?
+
+    @Flag(help: "Vanilla: batch norm after each hidden layer.")
+    var batchNorm = false
+
+    @Flag(help: "A linear path beside the network, started from a PCA.")
+    var linearPath = false
+
+    @Option(help: ArgumentHelp("Blocks of the residual network and the transformer, each way.", valueName: "n"))
+    var blocks = 4
+
+    @Option(help: ArgumentHelp("Heads of the transformer's attention.", valueName: "n"))
+    var heads = 4
 
     @Option(help: ArgumentHelp("Level of the KL term: a number, or auto from the spectrum of the vectors.", valueName: "auto|x"))
     var beta = "auto"
@@ -41,8 +57,14 @@ struct TrainCommand: ParsableCommand {
     @Option(help: "How the KL term sets in.")
     var schedule: KLSchedule = .annealed
 
-    @Option(help: "Where the weights start.")
-    var initialization: Initialization = .spectral
+    @Option(help: ArgumentHelp("Nats that each axis may carry for free.", valueName: "x"))
+    var freeBits = 0.0
+
+    @Option(help: ArgumentHelp("Weight of an adversarial loss (published: 0.1); 0 leaves it out.", valueName: "x"))
+    var adversarial = 0.0
+
+    @Option(help: "Where the weights start; without it spectral where the network allows it.")
+    var initialization: Initialization?
 
     @Option(help: ArgumentHelp("Steps of the optimiser.", valueName: "n"))
     var steps = 3000
@@ -52,6 +74,12 @@ struct TrainCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("Adam's learning rate at its highest.", valueName: "x"))
     var learningRate = 2e-5
+
+    @Option(help: ArgumentHelp("AdamW's pull of the weights towards zero.", valueName: "x"))
+    var weightDecay = 0.0
+
+    @Option(help: "How Adam's running averages are kept; bf16 takes half their memory.")
+    var moments: TrainingPlan.Moments = .f32
 
     @Option(help: ArgumentHelp("Share of a batch that blends two identities, 0 to 1.", valueName: "x"))
     var mixing = 1.0
@@ -68,8 +96,10 @@ struct TrainCommand: ParsableCommand {
     @Flag(help: "Go on from the checkpoint in SPACE.")
     var resume = false
 
-    /// Seconds between two checkpoints.
+    /// Seconds between two checkpoints at least; a large one may take a tenth of the time.
     private static let checkpointInterval = 30.0
+    /// Vectors that take more as float32 are streamed from their file.
+    private static let residentBytes = 1 << 30
 
     func validate() throws {
         _ = try widths()
@@ -77,6 +107,13 @@ struct TrainCommand: ParsableCommand {
     }
 
     private func widths() throws -> [Int] {
+        guard let hidden else {
+            return switch variant {
+            case .vanilla, .convolutional: [512, 256]
+            case .residual: [256]
+            case .transformer: [64]
+            }
+        }
         let parts = hidden.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
         guard !parts.isEmpty, !parts.contains(where: { ($0 ?? 0) < 1 }) else {
             throw ValidationError("'--hidden \(hidden)' should be widths from 1 on, such as 512,256.")
@@ -101,9 +138,14 @@ struct TrainCommand: ParsableCommand {
                 advice: "Put its diffusers folder there as base/, or name a space folder.")
         }
         let plan = TrainingPlan(
-            hiddenDims: try widths(), latentDim: latent, beta: try level(), schedule: schedule, initialization: initialization,
-            steps: steps, batch: batch, learningRate: learningRate, mixing: mixing, seed: seed)
-        let trainer = try WeightVAETrainer(plan, vectors: source.weights.tensor(), layoutDigest: source.layout.digest)
+            variant: variant, hiddenDims: try widths(), latentDim: latent, batchNorm: batchNorm, linearPath: linearPath,
+            blocks: blocks, heads: heads, beta: try level(), freeBits: freeBits, adversarialWeight: adversarial,
+            schedule: schedule, initialization: initialization, steps: steps, batch: batch, learningRate: learningRate,
+            weightDecay: weightDecay, moments: moments, mixing: mixing, seed: seed)
+        let trainer =
+            source.weights.count * 4 > Self.residentBytes
+            ? try WeightVAETrainer(plan, streaming: source.weights, layout: source.layout)
+            : try WeightVAETrainer(plan, vectors: source.weights.tensor(), layout: source.layout)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let checkpoint = folder.appendingPathComponent(TrainingCheckpoint.fileName)
         if resume { try TrainingCheckpoint.restore(trainer, from: checkpoint) }
@@ -132,9 +174,7 @@ struct TrainCommand: ParsableCommand {
             """
             \(source.labels.count) identities of \(source.layout.vectorLength) numbers: \(split.train.count) to train on, \
             \(split.validation.count) for validation, \(split.test.count) for the test
-            beta \(String(format: "%.3g", trainer.beta)): decoder variance \(String(format: "%.3g", trainer.decoderVariance)) against \
-            eigenvalues \(String(format: "%.3g", trainer.spectrum.eigenvalues.first ?? 0)) … ; \(trainer.expectedActiveAxes) axes \
-            expected active
+            \(trainer.proposal.explanation)
             """)
     }
 
@@ -142,9 +182,28 @@ struct TrainCommand: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         let first = trainer.step
-        var saved = start
+        let folder = checkpoint.deletingLastPathComponent()
+        var (saved, pause) = (start, Duration.seconds(Self.checkpointInterval))
+        var seen = trainer.watch?.kind
+        func save() throws {
+            let before = clock.now
+            try TrainingCheckpoint.write(trainer, to: checkpoint)
+            try TrainingLog(trainer).write(to: folder)
+            saved = clock.now
+            pause = max(.seconds(Self.checkpointInterval), (saved - before) * 10)
+        }
         while !trainer.isFinished {
-            trainer.advance()
+            let losses = try trainer.advance()
+            guard losses.total.isFinite else {
+                throw CommandFailure(
+                    "\(CollapseWatch.diverged.words) (step \(trainer.step)).",
+                    advice: "A checkpoint in \(folder.path) is from before.")
+            }
+            if let watch = trainer.watch, watch.kind != seen {
+                seen = watch.kind
+                ProgressLine.clear()
+                print("step \(trainer.step): \(watch.words)")
+            }
             let now = clock.now
             let perStep = (now - start) / Double(trainer.step - first)
             let left = perStep * Double(trainer.plan.steps - trainer.step)
@@ -153,17 +212,15 @@ struct TrainCommand: ParsableCommand {
                     activity: "training", done: trainer.step, total: trainer.plan.steps,
                     secondsLeft: Double(left.components.seconds)))
             if Interruption.shared.isRequested {
-                try TrainingCheckpoint.write(trainer, to: checkpoint)
+                try save()
                 throw Cancelled(kept: "Step \(trainer.step) is kept in \(checkpoint.path); go on with --resume.")
             }
-            if now - saved > .seconds(Self.checkpointInterval) {
-                try TrainingCheckpoint.write(trainer, to: checkpoint)
-                saved = now
-            }
+            if now - saved > pause { try save() }
         }
     }
 }
 
+extension TrainingPlan.Moments: ExpressibleByArgument {}
 extension WeightVAEConfiguration.Variant: ExpressibleByArgument {}
 extension KLSchedule: ExpressibleByArgument {}
 extension Initialization: ExpressibleByArgument {}
