@@ -10,9 +10,15 @@ public final class Engine: EngineService {
     /// An engine without a space; `.open` gives it one.
     /// - Parameters:
     ///   - cacheDirectory: Where thumbnails are kept between runs of the program.
+    ///   - directionsDirectory: Where a person's own directions are kept, a file for each space and model; nil puts them into the cache.
     ///   - events: Takes the events, on the engine's queue; what takes long there holds the engine up.
-    public init(cacheDirectory: String, events: @escaping @Sendable (EngineEvent) -> Void) {
-        queue = JobQueue(label: "w2w.engine", events: events) { Renderer(cacheDirectory: cacheDirectory) }
+    public init(
+        cacheDirectory: String, directionsDirectory: String? = nil, events: @escaping @Sendable (EngineEvent) -> Void
+    ) {
+        let directions = directionsDirectory ?? cacheDirectory + "/directions"
+        queue = JobQueue(label: "w2w.engine", events: events) {
+            Renderer(cacheDirectory: cacheDirectory, directionsDirectory: directions)
+        }
     }
 
     deinit {

@@ -14,6 +14,13 @@ public enum EngineCommand: Sendable {
     /// Small finished pictures for a gallery, in the order given, from the cache where it has them: one `.thumbnail` each. A newer list
     /// replaces the one under way; previews and morphs go first.
     case thumbnails([RenderRequest])
+    /// Directions in the coordinates of the model in use: `.directions`, which are not kept.
+    case findDirections(DirectionSearch)
+    /// Keeps a direction under its name for the model in use, for this person and from the next opening on in `SpaceDescription.directions`;
+    /// one of the same name is replaced. Answers with `.directions`: all that the description would list now.
+    case keepDirection(DirectionDescription)
+    /// Forgets a direction that was kept under this name. Answers like `keepDirection`.
+    case forgetDirection(String)
     /// New people: `.sampled`.
     case sample(SampleRequest)
     /// The frames between two people: one `.frame` each, both ends first, then the middle outwards. A newer morph replaces the running one.
@@ -105,6 +112,9 @@ public enum MorphPath: String, Sendable, Hashable, Codable, CaseIterable {
     case slerp
     /// Along the straight line.
     case lerp
+    /// Along slerp's way, the frames retimed so that each step changes the face equally. The walk is drawn two to four times: `.paced` tells
+    /// after each round how even it is, and a `.frame` of a later round replaces the one of the same index.
+    case even
 }
 
 public struct MorphRequest: Sendable, Hashable {

@@ -7,7 +7,9 @@ public enum EngineEvent: Sendable {
     case picture(JobID, Picture)
     case thumbnail(JobID, Picture)
     case sampled(JobID, [WeightCode])
+    case directions(JobID, [DirectionDescription])
     case frame(JobID, MorphFrame)
+    case paced(JobID, MorphPacing)
 
     case finished(JobID)
     case cancelled(JobID)
@@ -16,6 +18,7 @@ public enum EngineEvent: Sendable {
     public var job: JobID {
         switch self {
         case .progress(let id, _), .opened(let id, _), .picture(let id, _), .thumbnail(let id, _), .sampled(let id, _),
+            .directions(let id, _), .paced(let id, _),
             .frame(let id, _), .finished(let id), .cancelled(let id), .failed(let id, _):
             id
         }
@@ -86,6 +89,25 @@ public struct MorphFrame: Sendable {
         self.position = position
         self.code = code
         self.image = image
+    }
+}
+
+/// How even a walk is (`MorphPath.even`).
+public struct MorphPacing: Sendable, Hashable {
+    /// What measures how much a step changes the face, in words: "low-frequency picture distance", the name of the space's embedder.
+    public var distance: String
+    /// Where the frames lie on the path, 0...1, rising, one for each.
+    public var positions: [Float]
+    /// Largest step of the walk as a multiple of the mean step: 1 is even.
+    public var unevenness: Float
+    /// The same of the walk in equal steps of the path, before it was retimed.
+    public var unevennessBefore: Float
+
+    public init(distance: String, positions: [Float], unevenness: Float, unevennessBefore: Float) {
+        self.distance = distance
+        self.positions = positions
+        self.unevenness = unevenness
+        self.unevennessBefore = unevennessBefore
     }
 }
 

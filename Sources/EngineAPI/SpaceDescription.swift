@@ -17,13 +17,16 @@ public struct SpaceDescription: Sendable {
     public var axes: [AxisDescription]
     public var identities: IdentityTable
     public var defaults: GenerationSettings
+    /// Sliders beside the axes, in the coordinates of `model`: named directions first, then one for each attribute that varies. Others are found
+    /// by `EngineCommand.findDirections`, kept by `keepDirection`.
+    public var directions: [DirectionDescription]
     /// Held-out reconstruction of the LoRA vectors, R2, if the space records it.
     public var reconstructionR2: Float?
 
     public init(
         name: String, path: String, fingerprint: String, vectorLength: Int, decoder: String, axes: [AxisDescription],
         identities: IdentityTable, defaults: GenerationSettings, reconstructionR2: Float? = nil, model: WeightModel? = .vae,
-        models: [WeightModel] = [.vae]
+        models: [WeightModel] = [.vae], directions: [DirectionDescription] = []
     ) {
         self.name = name
         self.path = path
@@ -36,6 +39,7 @@ public struct SpaceDescription: Sendable {
         self.reconstructionR2 = reconstructionR2
         self.model = model
         self.models = models
+        self.directions = directions
     }
 
     public var latentDimension: Int { axes.count }

@@ -35,6 +35,8 @@ public struct Directories: Sendable, Hashable {
 
     /// The file of favourites and visits.
     public var library: String { "\(data)/library.sqlite" }
+    /// The folder of a person's own directions.
+    public var directions: String { "\(data)/directions" }
     /// The folder of the user's themes.
     public var themes: String { "\(configuration)/themes" }
     /// What went wrong, for whoever wants to look.

@@ -15,6 +15,7 @@ public struct CodePath: Sendable {
     public let kind: Kind
     private let centre: [Float]
     private let active: [Bool]
+    private let scale: [Float]
     /// Angle between the two ends seen from the centre, and their lengths; nil when the way is straight.
     private let arc: (angle: Double, fromLength: Double, toLength: Double)?
 
@@ -24,8 +25,9 @@ public struct CodePath: Sendable {
     ///   - kind: the way.
     ///   - centre: what the angle is seen from: the mean of the aggregated posterior.
     ///   - active: by axis, whether identities differ along it.
+    ///   - scale: deviation of the prior along each axis, in which angle and length are measured; nil for 1.
     /// - Precondition: all of the same length.
-    public init(from: [Float], to: [Float], kind: Kind, centre: [Float], active: [Bool]) {
+    public init(from: [Float], to: [Float], kind: Kind, centre: [Float], active: [Bool], scale: [Float]? = nil) {
         precondition(
             from.count == to.count && from.count == centre.count && from.count == active.count, "codes of different lengths")
         self.from = from
@@ -33,9 +35,12 @@ public struct CodePath: Sendable {
         self.kind = kind
         self.centre = centre
         self.active = active
+        self.scale = scale ?? Array(repeating: 1, count: from.count)
+        precondition(self.scale.count == from.count, "codes of different lengths")
         var (dot, first, second) = (0.0, 0.0, 0.0)
         for i in from.indices where active[i] {
-            let (a, b) = (Double(from[i] - centre[i]), Double(to[i] - centre[i]))
+            let unit = Double(self.scale[i])
+            let (a, b) = (Double(from[i] - centre[i]) / unit, Double(to[i] - centre[i]) / unit)
             dot += a * b
             first += a * a
             second += b * b

@@ -21,6 +21,8 @@ public final class Space {
     public let record: TrainingRecord?
     /// The models that the space has, each with the identities in its coordinates.
     public let coordinates: [WeightModelKind: WeightCoordinates]
+    /// Directions that the space names, of any model; `directions(including:)` says which count.
+    public let namedDirections: [Direction]
     /// The model whose coordinates `codes`, `axes` and the rest speak of; nil when the space has none. The weight VAE, if there is one,
     /// until `use` chooses another.
     public private(set) var kind: WeightModelKind?
@@ -79,6 +81,7 @@ public final class Space {
             pca = nil
         }
         self.coordinates = coordinates
+        namedDirections = try locate(.directions).map(DirectionsFile.read) ?? []
         kind = WeightModelKind.allCases.first { coordinates[$0] != nil }
     }
 

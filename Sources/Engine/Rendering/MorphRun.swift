@@ -1,13 +1,26 @@
 import EngineAPI
 import ImageCore
+import WeightSpace
 
-/// The frames between two people: the ends first, then the middle outwards, so that the shape of the walk shows early.
+/// The frames between two people: the ends first, then the middle outwards, so that the shape of the walk shows early. An even walk is drawn
+/// in rounds, each retimed by what the one before measured.
 final class MorphRun: JobRun {
+    /// A walk that is even within this is left as it is.
+    private static let evenEnough = 1.15
+    private static let rounds = 4
+
     private let request: MorphRequest
-    private let codes: [WeightCode]
+    private let path: CodePath
     private let studio: Studio
+    /// Where the frames lie on the path, 0...1.
+    private var positions: [Float]
     private var batch: BatchRun?
     private var estimator: ProgressEstimator
+    // Of an even walk.
+    private var round = 0
+    private var drawn: [Int: RGBImage] = [:]
+    private var unevennessBefore: Double?
+    private var best: (positions: [Float], images: [Int: RGBImage], unevenness: Double)?
 
     /// - Throws: `EngineFailure` for codes of another space or fewer than two frames.
     init(_ request: MorphRequest, in studio: Studio) throws {
@@ -16,7 +29,8 @@ final class MorphRun: JobRun {
         }
         self.request = request
         self.studio = studio
-        codes = try studio.path(request)
+        path = try studio.path(request)
+        positions = (0..<request.frames).map { Float($0) / Float(request.frames - 1) }
         estimator = ProgressEstimator(activity: "walking", total: request.frames)
     }
 
@@ -28,35 +42,70 @@ final class MorphRun: JobRun {
     }
 
     func advance(_ report: (JobReport) -> Void) throws -> Bool {
-        if batch == nil {
-            // What was drawn before in this session need not be drawn again.
-            var missing: [(index: Int, subject: Subject)] = []
-            for index in Self.order(request.frames) {
-                let subject = Subject.code(codes[index])
-                if let known = studio.frames.value(for: RenderRequest(subject: subject, settings: request.settings)) {
-                    estimator.add(units: 1, seconds: 0, counts: false)
-                    send(index, known, report)
-                } else {
-                    missing.append((index, subject))
-                }
+        if batch == nil { begin(report) }
+        if let isFinished = batch?.isFinished, !isFinished {
+            let clock = ContinuousClock.now
+            let finished = try batch?.advance() ?? []
+            estimator.add(units: finished.count, seconds: (ContinuousClock.now - clock) / .seconds(1))
+            for (index, subject, image) in finished {
+                studio.keep(image, for: RenderRequest(subject: subject, settings: request.settings))
+                send(index, image, report)
             }
-            batch = BatchRun(missing, settings: request.settings, in: studio)
-            report(.progress(estimator.progress))
+            if !finished.isEmpty { report(.progress(estimator.progress)) }
         }
-        guard let isFinished = batch?.isFinished, !isFinished else { return false }
-        let clock = ContinuousClock.now
-        let finished = try batch?.advance() ?? []
-        estimator.add(units: finished.count, seconds: (ContinuousClock.now - clock) / .seconds(1))
-        for (index, subject, image) in finished {
-            studio.keep(image, for: RenderRequest(subject: subject, settings: request.settings))
-            send(index, image, report)
-        }
-        if !finished.isEmpty { report(.progress(estimator.progress)) }
-        return batch?.isFinished == false
+        guard batch?.isFinished == true else { return true }
+        return request.path == .even && pace(report)
     }
 
+    /// Sends what was drawn before in this session, and queues the rest.
+    private func begin(_ report: (JobReport) -> Void) {
+        var missing: [(index: Int, subject: Subject)] = []
+        for index in Self.order(request.frames) {
+            let subject = Subject.code(code(index))
+            if let known = studio.frames.value(for: RenderRequest(subject: subject, settings: request.settings)) {
+                estimator.add(units: 1, seconds: 0, counts: false)
+                send(index, known, report)
+            } else {
+                missing.append((index, subject))
+            }
+        }
+        batch = BatchRun(missing, settings: request.settings, in: studio)
+        report(.progress(estimator.progress))
+    }
+
+    /// Measures a finished round.
+    /// - Returns: Whether another round is to be drawn.
+    private func pace(_ report: (JobReport) -> Void) -> Bool {
+        let images = drawn.sorted { $0.key < $1.key }.map(\.value)
+        guard images.count == request.frames, images.count > 2 else { return false }
+        let steps = studio.faceDistance.steps(images)
+        let unevenness = EvenPacing.unevenness(steps)
+        let before = unevennessBefore ?? unevenness
+        unevennessBefore = before
+        if unevenness < best?.unevenness ?? .infinity { best = (positions, drawn, unevenness) }
+        round += 1
+        let isLast = unevenness <= Self.evenEnough || round == Self.rounds
+        if isLast, let best, best.positions != positions {
+            // The last round was not the most even one.
+            positions = best.positions
+            for (index, image) in best.images { send(index, image, report) }
+        }
+        report(
+            .paced(
+                MorphPacing(
+                    distance: studio.faceDistance.title, positions: positions,
+                    unevenness: Float(isLast ? best?.unevenness ?? unevenness : unevenness), unevennessBefore: Float(before))))
+        if isLast { return false }
+        positions = EvenPacing.retimed(positions, steps: steps)
+        batch = nil
+        estimator = ProgressEstimator(activity: "walking evenly, round \(round + 1)", total: request.frames)
+        return true
+    }
+
+    private func code(_ index: Int) -> WeightCode { WeightCode(path.code(at: positions[index])) }
+
     private func send(_ index: Int, _ image: RGBImage, _ report: (JobReport) -> Void) {
-        let position = Float(index) / Float(request.frames - 1)
-        report(.frame(MorphFrame(index: index, position: position, code: codes[index], image: image)))
+        if request.path == .even { drawn[index] = image }
+        report(.frame(MorphFrame(index: index, position: positions[index], code: code(index), image: image)))
     }
 }

@@ -12,15 +12,18 @@ final class OpenRun: JobRun {
     }
 
     private let source: SpaceSource
+    private let shelf: DirectionShelf
     private let install: (Studio) -> Void
     private var stage = Stage.space
     private static let stages = 3
 
     /// - Parameters:
     ///   - source: What to open.
+    ///   - shelf: A person's own directions.
     ///   - install: Takes the finished studio.
-    init(_ source: SpaceSource, install: @escaping (Studio) -> Void) {
+    init(_ source: SpaceSource, shelf: DirectionShelf, install: @escaping (Studio) -> Void) {
         self.source = source
+        self.shelf = shelf
         self.install = install
     }
 
@@ -33,7 +36,7 @@ final class OpenRun: JobRun {
                 case .builtIn: try Space.builtIn()
                 case .folder(let path): try Space(URL(fileURLWithPath: path))
                 }
-            let description = try SpaceDescription(space)
+            let description = try SpaceDescription(space, shelf: shelf)
             report(.opened(description))
             report(.progress(Progress(activity: "loading the models", done: 1, total: Self.stages)))
             stage = .models(space, description)

@@ -10,21 +10,23 @@ final class Renderer: JobRunner {
     /// The space, its models and what was made with them; nil until one is open.
     private var studio: Studio?
     private let thumbnails: ThumbnailCache
+    private let shelf: DirectionShelf
 
-    init(cacheDirectory: String) {
+    init(cacheDirectory: String, directionsDirectory: String) {
         thumbnails = ThumbnailCache(directory: cacheDirectory)
+        shelf = DirectionShelf(directory: directionsDirectory)
     }
 
     func begin(_ command: EngineCommand) throws -> any JobRun {
         if case .open(let source) = command {
             // The models of the space before go first, so that two spaces are never in memory at once.
             studio = nil
-            return OpenRun(source) { [self] in studio = $0 }
+            return OpenRun(source, shelf: shelf) { [self] in studio = $0 }
         }
         guard let studio else { throw EngineFailure(message: "no space is open.", advice: "Open one first.") }
         switch command {
         case .open: preconditionFailure("handled above")
-        case .use(let model): return UseRun(model, in: studio) { [self] in self.studio = $0 }
+        case .use(let model): return UseRun(model, in: studio, shelf: shelf) { [self] in self.studio = $0 }
         case .preview(let request):
             try Studio.check(request.settings)
             return PreviewRun(request, in: studio)
@@ -32,6 +34,9 @@ final class Renderer: JobRunner {
             try Studio.check(request.settings)
             return RenderRun(request, in: studio)
         case .thumbnails(let requests): return ThumbnailsRun(requests, in: studio, cache: thumbnails)
+        case .findDirections(let search): return DirectionsRun(.find(search), in: studio, shelf: shelf)
+        case .keepDirection(let direction): return DirectionsRun(.keep(direction), in: studio, shelf: shelf)
+        case .forgetDirection(let name): return DirectionsRun(.forget(name), in: studio, shelf: shelf)
         case .sample(let request): return SampleRun(request, in: studio)
         case .morph(let request):
             try Studio.check(request.settings)

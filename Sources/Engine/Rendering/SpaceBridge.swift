@@ -6,8 +6,11 @@ import WeightSpace
 
 /// Between the space's own words and those of the engine's events.
 extension SpaceDescription {
-    /// - Throws: `CheckpointError` when a part cannot be read for the fingerprint.
-    init(_ space: Space) throws {
+    /// - Parameters:
+    ///   - space: opened.
+    ///   - shelf: a person's own directions.
+    /// - Throws: `CheckpointError` when a part cannot be read for the fingerprint, or what is wrong with the directions on the shelf.
+    init(_ space: Space, shelf: DirectionShelf) throws {
         let labels = space.identities
         let dimension = space.latentDimension
         self.init(
@@ -22,7 +25,8 @@ extension SpaceDescription {
             defaults: GenerationSettings(space.manifest.defaults),
             reconstructionR2: space.kind == .vae ? space.record?.result("test_r2").map { Float($0) } : nil,
             model: space.kind.map(WeightModel.init),
-            models: WeightModelKind.allCases.filter { space.coordinates[$0] != nil }.map(WeightModel.init))
+            models: WeightModelKind.allCases.filter { space.coordinates[$0] != nil }.map(WeightModel.init),
+            directions: try shelf.descriptions(of: space))
     }
 }
 
@@ -112,19 +116,18 @@ extension Studio {
         ).map(WeightCode.init)
     }
 
-    /// The codes of a walk, both ends included.
+    /// The way of a walk.
     /// - Throws: `SpaceError` for codes of another space.
-    func path(_ request: MorphRequest) throws -> [WeightCode] {
+    func path(_ request: MorphRequest) throws -> CodePath {
         try checkCodes([request.from, request.to])
         let kind: CodePath.Kind =
             switch request.path {
-            case .slerp: .slerp
+            case .slerp, .even: .slerp
             case .lerp: .lerp
             }
-        let path = CodePath(
+        return CodePath(
             from: request.from.values, to: request.to.values, kind: kind, centre: description.centre.values,
-            active: space.axes.map(\.isActive))
-        return path.codes(frames: request.frames).map(WeightCode.init)
+            active: space.axes.map(\.isActive), scale: space.model?.priorScale)
     }
 
     private func checkCodes(_ codes: [WeightCode]) throws {

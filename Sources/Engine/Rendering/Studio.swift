@@ -31,6 +31,9 @@ final class Studio {
     /// Whether a picture of the default size is a matter of a second at most, so that one can be drawn just to warm up.
     var isSmall: Bool { description.defaults.width * description.defaults.height <= 128 * 128 }
 
+    /// What tells how much a step of a walk changes the face.
+    private(set) lazy var faceDistance: any FaceDistance = LowFrequencyDistance()
+
     /// Keeps a finished picture for this session.
     func keep(_ image: RGBImage, for request: RenderRequest) {
         frames.insert(image, for: request, weight: image.pixels.count)

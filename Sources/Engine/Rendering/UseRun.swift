@@ -5,21 +5,25 @@ import WeightSpace
 final class UseRun: JobRun {
     private let model: WeightModel
     private let studio: Studio
+    private let shelf: DirectionShelf
     private let install: (Studio) -> Void
 
     /// - Parameters:
     ///   - model: What codes are to mean from now on.
     ///   - studio: The open space.
+    ///   - shelf: A person's own directions.
     ///   - install: Takes the studio that goes on in its place.
-    init(_ model: WeightModel, in studio: Studio, install: @escaping (Studio) -> Void) {
+    init(_ model: WeightModel, in studio: Studio, shelf: DirectionShelf, install: @escaping (Studio) -> Void) {
         self.model = model
         self.studio = studio
+        self.shelf = shelf
         self.install = install
     }
 
     func advance(_ report: (JobReport) -> Void) throws -> Bool {
         try studio.space.use(model.kind)
-        let next = try Studio(space: studio.space, pipeline: studio.pipeline, description: SpaceDescription(studio.space))
+        let next = try Studio(
+            space: studio.space, pipeline: studio.pipeline, description: SpaceDescription(studio.space, shelf: shelf))
         next.pace = studio.pace
         install(next)
         report(.opened(next.description))

@@ -7,7 +7,9 @@ enum JobReport: Sendable {
     case picture(Picture)
     case thumbnail(Picture)
     case sampled([WeightCode])
+    case directions([DirectionDescription])
     case frame(MorphFrame)
+    case paced(MorphPacing)
 
     func event(of id: JobID) -> EngineEvent {
         switch self {
@@ -16,7 +18,9 @@ enum JobReport: Sendable {
         case .picture(let picture): .picture(id, picture)
         case .thumbnail(let picture): .thumbnail(id, picture)
         case .sampled(let codes): .sampled(id, codes)
+        case .directions(let directions): .directions(id, directions)
         case .frame(let frame): .frame(id, frame)
+        case .paced(let pacing): .paced(id, pacing)
         }
     }
 }

@@ -188,7 +188,7 @@ public enum Command: String, Sendable, Hashable, CaseIterable {
         case .moreFrames: "more frames"
         case .fewerFrames: "fewer frames"
         case .typeFrames: "type the number of frames"
-        case .path: "path: slerp (arc) or lerp (straight)"
+        case .path: "path: slerp (arc), lerp (straight), even (equal steps)"
         case .swapEnds: "swap A and B"
         case .openFrame: "open this frame in Explore"
         case .exportStrip: "write the strip to a PNG file"

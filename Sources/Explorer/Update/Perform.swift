@@ -171,8 +171,17 @@ extension ExplorerModel {
         case .moreFrames: setFrameCount(morph.count + 2)
         case .fewerFrames: setFrameCount(morph.count - 2)
         case .path:
-            morph.path = morph.path == .slerp ? .lerp : .slerp
-            say(morph.path == .slerp ? "slerp: along the arc" : "lerp: straight through")
+            switch morph.path {
+            case .slerp:
+                morph.path = .lerp
+                say("lerp: straight through")
+            case .lerp:
+                morph.path = .even
+                say("even: along the arc, in steps that change the face equally")
+            case .even:
+                morph.path = .slerp
+                say("slerp: along the arc")
+            }
         case .swapEnds: ends = (ends.b, ends.a)
         case .openFrame: return openFrame()
 

@@ -15,6 +15,8 @@ extension ExplorerModel {
         case .thumbnail(_, let picture): takeThumbnail(picture)
         case .sampled(_, let codes): return take(codes, for: purpose)
         case .frame(_, let frame): takeFrame(frame, of: id)
+        case .paced(_, let pacing): say(Self.words(pacing))
+        case .directions: break
         case .progress(_, let progress):
             if case .open = purpose { space = index == nil ? .opening(progress) : space }
             if id == preview.job { preview.progress = progress }
@@ -73,6 +75,12 @@ extension ExplorerModel {
             if case .children = purpose { brood = nil }
             say(Self.words(failure), .warning)
         }
+    }
+
+    private static func words(_ pacing: MorphPacing) -> String {
+        let figure = { (value: Float) in "\((value * 100).rounded() / 100)" }
+        return
+            "largest step \(figure(pacing.unevenness)) of the mean, before \(figure(pacing.unevennessBefore)) · \(pacing.distance)"
     }
 
     private static func words(_ failure: EngineFailure) -> String {

@@ -39,7 +39,10 @@ final class EngineClient {
     /// - Parameter cacheDirectory: Where thumbnails are kept; nil means the user's cache folder.
     init(cacheDirectory: String? = nil) {
         let inbox = inbox
-        let engine = Engine(cacheDirectory: cacheDirectory ?? Directories().cache) { inbox.put($0) }
+        let folders = Directories()
+        let engine = Engine(cacheDirectory: cacheDirectory ?? folders.cache, directionsDirectory: folders.directions) {
+            inbox.put($0)
+        }
         self.engine = engine
         let current = current
         Interruption.shared.listen {
