@@ -75,6 +75,12 @@ public struct DenoisingRun {
     /// The training time step at which the next step asks, nil at the end.
     public var nextTimestep: Float? { isFinished ? nil : scheduler.timesteps[scheduler.stepIndex] }
 
+    /// Size of the next evaluation's batch: twice the pictures where there is guidance.
+    public var nextSamples: Int {
+        guard let nextTimestep else { return 0 }
+        return conditioning(at: nextTimestep).samples
+    }
+
     /// What the model is shown next: the latents at unit variance, [N, H, W, C].
     var modelInput: Tensor { scheduler.scaleModelInput(latents) }
 
@@ -114,15 +120,17 @@ public struct DenoisingRun {
     ///   - timestep: training time step.
     /// - Returns: what the model says of `input`, same shape.
     func predict(_ input: Tensor, timestep: Float) -> Tensor {
-        if let plainConditioning, let guidanceInterval, !guidanceInterval.contains(timestep) {
-            return evaluate(input, timestep, plainConditioning)
-        }
-        guard negativePrompt != nil else { return evaluate(input, timestep, conditioning) }
-        return guided(evaluate(stack([input, input]), timestep, conditioning))
+        let conditioning = conditioning(at: timestep)
+        let isGuided = conditioning.samples > input.shape[0]
+        let output = unet(
+            isGuided ? stack([input, input]) : input, timesteps: [Float](repeating: timestep, count: conditioning.samples),
+            conditioning: conditioning)
+        return isGuided ? guided(output) : output
     }
 
-    private func evaluate(_ input: Tensor, _ timestep: Float, _ conditioning: UNetConditioning) -> Tensor {
-        unet(input, timesteps: [Float](repeating: timestep, count: conditioning.samples), conditioning: conditioning)
+    private func conditioning(at timestep: Float) -> UNetConditioning {
+        if let plainConditioning, let guidanceInterval, !guidanceInterval.contains(timestep) { return plainConditioning }
+        return conditioning
     }
 
     /// unconditional + guidance * (conditional - unconditional), the unconditional half first (2207.12598).

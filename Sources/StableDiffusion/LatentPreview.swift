@@ -53,6 +53,36 @@ public struct LatentPreview: Sendable, Equatable, Codable {
         coefficients = targets.map { Self.solve(normal, $0).map { Float($0) } }
     }
 
+    /// Share of the variance of colours that the map explains (R²), at one pixel for each latent.
+    /// - Parameters:
+    ///   - latents: image latents [N, H, W, C], best ones that the map was not fitted to.
+    ///   - pictures: the N decoded pictures, whole multiples of W and H in size.
+    /// - Returns: 1 for a map that tells all, 0 for one that tells no more than the mean colour.
+    public func determination(of latents: Tensor, _ pictures: [RGBImage]) -> Double {
+        let (height, width) = (latents.shape[1], latents.shape[2])
+        var (count, residual) = (0.0, 0.0)
+        var (sums, squares) = ([0.0, 0.0, 0.0], [0.0, 0.0, 0.0])
+        for (picture, look) in zip(pictures, self(latents)) {
+            for y in 0..<height {
+                for x in 0..<width {
+                    let colour = Self.meanColour(picture, column: x, row: y, columns: width, rows: height)
+                    count += 1
+                    for c in 0..<3 {
+                        let shown = Double(look.pixels[(y * width + x) * 3 + c]) / 255
+                        residual += (colour[c] - shown) * (colour[c] - shown)
+                        sums[c] += colour[c]
+                        squares[c] += colour[c] * colour[c]
+                    }
+                }
+            }
+        }
+        let variance = zip(sums, squares).reduce(0.0) { $0 + $1.1 - $1.0 * $1.0 / max(1, count) }
+        return variance > 0 ? 1 - residual / variance : 0
+    }
+
+    /// Number of latent channels that the map is for.
+    public var channels: Int { coefficients[0].count - 1 }
+
     /// One pixel for each latent.
     /// - Parameter latents: [N, H, W, C]
     /// - Precondition: C is the number of channels that the map was fitted to.

@@ -21,6 +21,8 @@ public struct DenoisingRequest {
     public var early: EarlyAdapters?
     /// Training time steps between which there is guidance, or nil for guidance everywhere.
     public var guidanceInterval: ClosedRange<Float>?
+    /// The first noise is drawn for pictures so many times larger and pooled: a draft that is laid out like its full picture.
+    public var noiseReduction = 1
 
     public init(
         prompt: String, negativePrompt: String = "", seeds: [UInt64], adapters: [LoRAAdapter?] = [], steps: Int, guidance: Float,
@@ -103,7 +105,10 @@ public final class StableDiffusionPipeline {
         }
         let scheduler = try request.scheduler.makeScheduler(configuration: schedulerConfiguration, steps: request.steps)
         let generators = request.seeds.map { TorchRandomSource(seed: $0) }
-        let noise = try initialNoise(generators, width: request.width, height: request.height)
+        let reduction = request.noiseReduction
+        precondition(reduction >= 1, "noise cannot be reduced \(reduction) times")
+        let noise = pooledNoise(
+            try initialNoise(generators, width: request.width * reduction, height: request.height * reduction), by: reduction)
         let isGuided = request.guidance > 1
         return DenoisingRun(
             unet: unet, scheduler: scheduler,
@@ -140,6 +145,27 @@ func channelsLastNoise(_ generators: [TorchRandomSource], shape: [Int]) -> Tenso
         let target = result.pointer + n * positions * channels
         for c in 0..<channels {
             for p in 0..<positions { target[p * channels + c] = values[c * positions + p] }
+        }
+    }
+    return result
+}
+
+/// Sums of blocks of noise, divided by the side of a block: standard normal again, with the coarse part of the larger noise.
+/// - Parameters:
+///   - noise: [N, H, W, C]
+///   - side: of the blocks, a divisor of H and W.
+/// - Returns: [N, H / side, W / side, C]
+func pooledNoise(_ noise: Tensor, by side: Int) -> Tensor {
+    guard side > 1 else { return noise }
+    let (count, height, width, channels) = (noise.shape[0], noise.shape[1] / side, noise.shape[2] / side, noise.shape[3])
+    let result = Tensor(zeros: [count, height, width, channels])
+    for n in 0..<count {
+        for y in 0..<(height * side) {
+            for x in 0..<(width * side) {
+                let source = noise.pointer + ((n * height * side + y) * width * side + x) * channels
+                let target = result.pointer + ((n * height + y / side) * width + x / side) * channels
+                for c in 0..<channels { target[c] += source[c] / Float(side) }
+            }
         }
     }
     return result

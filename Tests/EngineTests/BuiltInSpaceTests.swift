@@ -105,9 +105,12 @@ import Testing
         let other = RenderRequest(subject: .identity("p00317"), settings: settings)
         let stranger = try #require(Self.pictures(bench.run(.preview(other), 2)).first)
         #expect(stranger.stage == .firstLook)
-        let likeness = try #require(first.psnr(to: final))
-        #expect(likeness > 17)
-        #expect(likeness > (try #require(stranger.image.psnr(to: final))))
+        // On a busy machine looks are smaller than the picture.
+        func likeness(_ look: RGBImage) throws -> Double {
+            try #require(look.psnr(to: final.fitted(width: look.width, height: look.height)))
+        }
+        #expect(try likeness(first) > 17)
+        #expect(try likeness(first) > likeness(stranger.image))
         // From the cache, at once and alone.
         let again = Self.pictures(bench.run(.preview(request), 3))
         #expect(again.map(\.stage) == [.final])

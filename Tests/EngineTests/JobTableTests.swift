@@ -36,8 +36,8 @@ import Testing
         mutating func run(_ count: Int = .max) -> [String] {
             var log: [String] = []
             while log.count < count {
-                switch table.next() {
-                case .idle: return log
+                switch table.next(now: .now) {
+                case .idle, .rest: return log
                 case .end(let id): log.append("-\(id.rawValue)")
                 case .step(let id):
                     log.append("\(id.rawValue)")

@@ -13,6 +13,7 @@ final class OpenRun: JobRun {
 
     private let source: SpaceSource
     private let shelf: DirectionShelf
+    private let cacheDirectory: String
     private let install: (Studio) -> Void
     private var stage = Stage.space
     private static let stages = 3
@@ -20,10 +21,12 @@ final class OpenRun: JobRun {
     /// - Parameters:
     ///   - source: What to open.
     ///   - shelf: A person's own directions.
+    ///   - cacheDirectory: The cache folder of the program.
     ///   - install: Takes the finished studio.
-    init(_ source: SpaceSource, shelf: DirectionShelf, install: @escaping (Studio) -> Void) {
+    init(_ source: SpaceSource, shelf: DirectionShelf, cacheDirectory: String, install: @escaping (Studio) -> Void) {
         self.source = source
         self.shelf = shelf
+        self.cacheDirectory = cacheDirectory
         self.install = install
     }
 
@@ -44,13 +47,14 @@ final class OpenRun: JobRun {
         case .models(let space, let description):
             let pipeline = try StableDiffusionPipeline(ModelFolder(space.baseFolder))
             try space.check(pipeline.unet)
-            let studio = try Studio(space: space, pipeline: pipeline, description: description)
+            let looks = try Looks(space, pipeline, cacheDirectory: cacheDirectory)
+            let studio = try Studio(space: space, pipeline: pipeline, looks: looks, description: description)
             report(.progress(Progress(activity: "warming up", done: 2, total: Self.stages)))
             stage = .warmUp(studio)
             return true
         case .warmUp(let studio):
             // Kernels are set up for a shape at its first use: better now than at the first key.
-            if studio.isSmall { try studio.warmUp() }
+            try studio.warmUp()
             install(studio)
             report(.progress(Progress(activity: "ready", done: Self.stages, total: Self.stages)))
             return false

@@ -4,19 +4,36 @@ import StableDiffusion
 
 /// A picture to look at while it comes into being.
 ///
-/// The ladder: the finished picture, when this session has drawn it before; else a first look after two evaluations (one ordinary step, then
-/// a leap down to a middling noise level, whose estimate shows a face); then estimates of the run itself now and then; then the finished
-/// picture.
+/// The ladder: the finished picture, when this session has drawn it before. Else a first look: where nearly the same person was drawn before,
+/// from the middle of that run; else from the first evaluation where evaluations are slow, and after two (one ordinary step, then a leap down
+/// to a middling noise level, whose estimate shows a face) where they are quick. Where the whole run would keep a person waiting, a draft
+/// that fits into the time, then the whole run. Estimates on the way, now and then; the full decode at once where it is quick, else after a
+/// second of rest.
 final class PreviewRun: JobRun {
+    private enum Stage {
+        case beginning
+        /// A run that goes on from another person's, or a draft; the request's own run follows.
+        case draft(DenoisingRun, key: TrajectoryCache.Key, isResumed: Bool)
+        case full(DenoisingRun)
+        /// Decoded when it is due.
+        case finished(DenoisingRun)
+    }
+
     private let request: RenderRequest
     private let studio: Studio
     private let began = ContinuousClock.now
-    private var run: DenoisingRun?
+    private var stage = Stage.beginning
+    private var trajectory = DenoisingTrajectory()
     private var lastLook = ContinuousClock.now
     private(set) var mayBeReplaced = false
+    private(set) var restsUntil: ContinuousClock.Instant?
 
     /// A run this short is finished about as soon as a first look could be.
     private static let shortRun = 3
+    /// Whoever has not touched a key for so long looks at the picture.
+    private static let rest = Duration.seconds(1)
+    /// A whole run up to this long needs no more of a shortcut than a first look.
+    private static let shortWait = Duration.milliseconds(600)
 
     init(_ request: RenderRequest, in studio: Studio) {
         self.request = request
@@ -24,46 +41,147 @@ final class PreviewRun: JobRun {
     }
 
     func advance(_ report: (JobReport) -> Void) throws -> Bool {
-        guard var run else {
-            if let known = studio.frames.value(for: request) {
-                report(.picture(picture(known, .final)))
-                return false
-            }
-            var fresh = try studio.start(request)
-            studio.step(&fresh)
-            self.run = fresh
-            if studio.pace.stepIsSlow, !fresh.isFinished, let estimate = fresh.estimate, let image = studio.look(at: estimate) {
-                show(image, .firstLook, report)
-            }
-            return true
+        restsUntil = nil
+        switch stage {
+        case .beginning: return try begin(report)
+        case .draft(let run, let key, let isResumed): try goOn(run, key, isResumed: isResumed, report)
+        case .full(let run): try goOn(run, report)
+        case .finished(let run): return finish(run, report)
         }
-        if !mayBeReplaced, run.stepCount > Self.shortRun {
+        return true
+    }
+
+    private func begin(_ report: (JobReport) -> Void) throws -> Bool {
+        if let known = studio.frames.value(for: request) {
+            report(.picture(picture(known, .final)))
+            return false
+        }
+        let plan = DraftPlan(for: request, pace: studio.pace)
+        let draftKey = plan.map {
+            TrajectoryCache.Key(settings: $0.settings, guidanceInterval: $0.guidanceInterval, reduction: $0.reduction)
+        }
+        // Nearest to the picture first: the middle of a run of full size, then that of a draft.
+        if request.injection == nil, let adapter = try studio.adapter(of: request.subject) {
+            for key in [ownKey, draftKey].compactMap({ $0 }) {
+                guard let run = studio.trajectories.resumed(adapter, for: key), fits(run) else { continue }
+                stage = .draft(run, key: key, isResumed: true)
+                return try advance(report)
+            }
+        }
+        if let plan, let draftKey {
+            let run = try studio.start(plan.request(of: request), noiseReduction: plan.reduction)
+            stage = .draft(run, key: draftKey, isResumed: false)
+        } else {
+            stage = .full(try studio.start(request))
+        }
+        return try advance(report)
+    }
+
+    private var ownKey: TrajectoryCache.Key {
+        TrajectoryCache.Key(settings: request.settings, guidanceInterval: request.guidanceInterval, reduction: 1)
+    }
+
+    /// Whether the rest of a resumed run is worth waiting for.
+    private func fits(_ run: DenoisingRun) -> Bool {
+        let shape = Pace.Shape(pixels: studio.pixels(of: run.latents), samples: run.nextSamples)
+        let left = run.stepCount - run.stepsDone
+        return (studio.pace.step(shape) ?? .zero) * left <= DraftPlan.budget
+    }
+
+    /// One evaluation of a draft. The last one leads to the request's own run.
+    private func goOn(
+        _ state: DenoisingRun, _ key: TrajectoryCache.Key, isResumed: Bool, _ report: (JobReport) -> Void
+    ) throws {
+        var run = state
+        if !isResumed { trajectory.note(run) }
+        let left = step(&run)
+        let look = run.estimate.flatMap(studio.look)
+        if let look { show(look, mayBeReplaced ? .draft(step: run.stepsDone, of: run.stepCount) : .firstLook, report) }
+        mayBeReplaced = true
+        // Where the whole run is a matter of moments, the draft was for the first look alone.
+        let whole = left / max(1, run.stepCount - run.stepsDone) * run.stepCount
+        guard run.isFinished || (isResumed && whole <= Self.shortWait) else {
+            stage = .draft(run, key: key, isResumed: isResumed)
+            return
+        }
+        if !isResumed, let adapter = try studio.adapter(of: request.subject) {
+            studio.trajectories.insert(trajectory, of: adapter, for: key)
+        }
+        if run.isFinished, !studio.pace.decodingIsQuick(pixels: studio.pixels(of: run.latents)), hasTimeToDecode(run),
+            let image = studio.decode(run.latents).first
+        {
+            show(image, .draft(step: run.stepCount, of: run.stepCount), report)
+        }
+        trajectory = DenoisingTrajectory()
+        stage = .full(try studio.start(request))
+    }
+
+    /// Whether the full decode of a draft is not in the way: a person who waited for it rests already.
+    private func hasTimeToDecode(_ run: DenoisingRun) -> Bool {
+        let cost = studio.pace.decoding(pixels: studio.pixels(of: run.latents)) ?? .zero
+        return cost <= Pace.decodingWithoutRest || ContinuousClock.now - began >= Self.rest
+    }
+
+    /// One evaluation of the request's own run.
+    private func goOn(_ state: DenoisingRun, _ report: (JobReport) -> Void) throws {
+        var run = state
+        if !mayBeReplaced, run.stepsDone == 1, run.stepCount > Self.shortRun {
+            // The second evaluation is a leap ahead.
             if let glimpse = run.glimpse(studio.noiseSchedule), let image = studio.look(at: glimpse) {
                 show(image, .firstLook, report)
             }
             mayBeReplaced = true
-            return true
+            return
         }
-        if !run.isFinished {
-            studio.step(&run)
-            self.run = run
-            let left = run.stepCount - run.stepsDone
-            if left > 0, studio.pace.lookIsDue(elapsed: ContinuousClock.now - lastLook, stepsLeft: left),
-                let estimate = run.estimate,
-                let image = studio.look(at: estimate)
-            {
-                show(image, .draft(step: run.stepsDone, of: run.stepCount), report)
+        trajectory.note(run)
+        let left = step(&run)
+        if run.isFinished {
+            if request.injection == nil, let adapter = try studio.adapter(of: request.subject) {
+                studio.trajectories.insert(trajectory, of: adapter, for: ownKey)
             }
-            if left > 0 { return true }
+            stage = .finished(run)
+            if !hasTimeToDecode(run) {
+                // Somebody may still be at the keys: the best look there is, then a pause before a decode that nothing can interrupt.
+                if let image = run.estimate.flatMap(studio.look) {
+                    show(image, .draft(step: run.stepCount, of: run.stepCount), report)
+                }
+                mayBeReplaced = true
+                restsUntil = began + Self.rest
+            }
+            return
         }
+        stage = .full(run)
+        guard let estimate = run.estimate else { return }
+        let isFirst = !mayBeReplaced && studio.pace.stepIsSlow
+        let due = studio.pace.lookIsDue(elapsed: ContinuousClock.now - lastLook, left: left, cost: studio.lookCost(of: estimate))
+        // After a draft, estimates of the first half of the run would be a step back.
+        let isWorse = hasDraft && run.stepsDone * 2 < run.stepCount
+        if isFirst || (mayBeReplaced && due && !isWorse), let image = studio.look(at: estimate) {
+            hasDraft = hasDraft && !isFirst
+            show(image, isFirst ? .firstLook : .draft(step: run.stepsDone, of: run.stepCount), report)
+        }
+    }
+
+    /// Something better than early estimates was shown.
+    private var hasDraft = false
+
+    private func finish(_ run: DenoisingRun, _ report: (JobReport) -> Void) -> Bool {
         guard let image = studio.decode(run.latents).first else { return false }
         studio.keep(image, for: request)
         report(.picture(picture(image, .final)))
         return false
     }
 
+    /// - Returns: How long the rest of the run will take.
+    private func step(_ run: inout DenoisingRun) -> Duration {
+        studio.step(&run)
+        let shape = Pace.Shape(pixels: studio.pixels(of: run.latents), samples: run.nextSamples)
+        return (studio.pace.step(shape) ?? studio.pace.step) * (run.stepCount - run.stepsDone)
+    }
+
     private func show(_ image: RGBImage, _ stage: Picture.Stage, _ report: (JobReport) -> Void) {
         report(.picture(picture(image, stage)))
+        if case .draft = self.stage { hasDraft = true }
         lastLook = .now
         mayBeReplaced = true
     }

@@ -11,8 +11,10 @@ final class Renderer: JobRunner {
     private var studio: Studio?
     private let thumbnails: ThumbnailCache
     private let shelf: DirectionShelf
+    private let cacheDirectory: String
 
     init(cacheDirectory: String, directionsDirectory: String) {
+        self.cacheDirectory = cacheDirectory
         thumbnails = ThumbnailCache(directory: cacheDirectory)
         shelf = DirectionShelf(directory: directionsDirectory)
     }
@@ -21,7 +23,7 @@ final class Renderer: JobRunner {
         if case .open(let source) = command {
             // The models of the space before go first, so that two spaces are never in memory at once.
             studio = nil
-            return OpenRun(source, shelf: shelf) { [self] in studio = $0 }
+            return OpenRun(source, shelf: shelf, cacheDirectory: cacheDirectory) { [self] in studio = $0 }
         }
         guard let studio else { throw EngineFailure(message: "no space is open.", advice: "Open one first.") }
         switch command {

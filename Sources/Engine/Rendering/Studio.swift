@@ -17,13 +17,17 @@ final class Studio {
     /// What the last evaluations and decodings took.
     var pace = Pace()
     private var adapters = LeastRecentlyUsed<Subject, LoRAAdapter>(limit: 64 << 20)
-    private var latentPreview: LatentPreview?
+    /// Shows what is half-finished.
+    let looks: Looks
+    /// The ways of the last few runs.
+    var trajectories = TrajectoryCache()
     private var samplers: [CodeSampler.Source: CodeSampler] = [:]
 
     /// - Throws: `CheckpointError` when the base model's scheduler configuration cannot be honoured.
-    init(space: Space, pipeline: StableDiffusionPipeline, description: SpaceDescription) throws {
+    init(space: Space, pipeline: StableDiffusionPipeline, looks: Looks, description: SpaceDescription) throws {
         self.space = space
         self.pipeline = pipeline
+        self.looks = looks
         noiseSchedule = try NoiseSchedule(pipeline.schedulerConfiguration)
         self.description = description
     }
@@ -39,13 +43,22 @@ final class Studio {
         frames.insert(image, for: request, weight: image.pixels.count)
     }
 
-    /// Draws the beginning of a picture, so that text model, kernels and caches are ready for the defaults.
+    /// Draws the beginning of a picture, so that text model, kernels and caches are ready for the defaults; of a large model one evaluation
+    /// of the draft, which also says what this machine can do in time.
     /// - Throws: What the pipeline says of the settings.
     func warmUp() throws {
-        var run = try start([.base], description.defaults)
-        run.step()
-        _ = run.glimpse(noiseSchedule)
-        _ = pipeline.decode(run.latents)
+        let request = RenderRequest(subject: .base, settings: description.defaults)
+        if isSmall {
+            var run = try start(request)
+            step(&run)
+            _ = run.glimpse(noiseSchedule)
+            _ = decode(run.latents)
+        } else {
+            let plan = DraftPlan(for: request, pace: pace)
+            var run = try start(plan?.request(of: request) ?? request, noiseReduction: plan?.reduction ?? 1)
+            step(&run)
+            if let estimate = run.estimate { _ = looks.look(at: estimate) }
+        }
     }
 
     /// What new people are drawn from.
@@ -93,64 +106,69 @@ final class Studio {
     /// - Throws: `EngineFailure`, or what the pipeline says of the settings.
     func start(
         _ subjects: [Subject], _ settings: GenerationSettings, early: EarlyAdapters? = nil,
-        guidanceInterval: ClosedRange<Float>? = nil
+        guidanceInterval: ClosedRange<Float>? = nil, noiseReduction: Int = 1
     ) throws -> DenoisingRun {
         guard let scheduler = SchedulerKind(rawValue: settings.scheduler.rawValue) else {
             throw EngineFailure(
                 message: "the sampler '\(settings.scheduler.rawValue)' is not known.",
                 advice: "Choose one of \(SchedulerKind.allCases.map(\.rawValue).joined(separator: ", ")).")
         }
-        return try pipeline.start(
-            DenoisingRequest(
-                prompt: settings.prompt, negativePrompt: settings.negativePrompt,
-                seeds: [UInt64](repeating: settings.seed, count: subjects.count), adapters: try subjects.map(adapter(of:)),
-                steps: settings.steps, guidance: settings.guidance, scheduler: scheduler, width: settings.width,
-                height: settings.height, early: early, guidanceInterval: guidanceInterval))
+        var request = DenoisingRequest(
+            prompt: settings.prompt, negativePrompt: settings.negativePrompt,
+            seeds: [UInt64](repeating: settings.seed, count: subjects.count), adapters: try subjects.map(adapter(of:)),
+            steps: settings.steps, guidance: settings.guidance, scheduler: scheduler, width: settings.width,
+            height: settings.height, early: early, guidanceInterval: guidanceInterval)
+        request.noiseReduction = noiseReduction
+        return try pipeline.start(request)
     }
 
     /// A run of one request at its first noise.
+    /// - Parameters:
+    ///   - request: Whom, drawn how.
+    ///   - noiseReduction: Of a draft: how many times smaller than its picture it is, each way.
+    /// - Returns: A run whose steps are still to be done.
     /// - Throws: `EngineFailure`, or what the pipeline says of the settings.
-    func start(_ request: RenderRequest) throws -> DenoisingRun {
+    func start(_ request: RenderRequest, noiseReduction: Int = 1) throws -> DenoisingRun {
         let early = try request.injection.map {
             EarlyAdapters(adapters: [try adapter(of: $0.early)], above: Float($0.timestep))
         }
         return try start(
             [request.subject], request.settings, early: early,
-            guidanceInterval: request.guidanceInterval.map { Float($0.lowerBound)...Float($0.upperBound) })
+            guidanceInterval: request.guidanceInterval.map { Float($0.lowerBound)...Float($0.upperBound) },
+            noiseReduction: noiseReduction)
     }
 
     /// One step, timed.
     func step(_ run: inout DenoisingRun) {
+        let shape = Pace.Shape(pixels: pixels(of: run.latents), samples: run.nextSamples)
         let began = ContinuousClock.now
         run.step()
-        pace.noteStep(ContinuousClock.now - began)
+        pace.noteStep(ContinuousClock.now - began, shape)
     }
 
     /// Full pictures of image latents, timed.
     func decode(_ latents: Tensor) -> [RGBImage] {
         let began = ContinuousClock.now
         let images = pipeline.decode(latents)
-        pace.noteDecoding(ContinuousClock.now - began)
+        pace.noteDecoding((ContinuousClock.now - began) / max(1, images.count), pixels: pixels(of: latents))
         return images
     }
 
-    /// A quick look at an estimate of one picture's image latents: decoded in full where that is a matter of milliseconds, else projected linearly to an eighth
-    /// of the size.
+    /// A quick look at an estimate of one picture's image latents: decoded in full where that is a matter of milliseconds.
     func look(at latents: Tensor) -> RGBImage? {
-        if pace.decodingIsQuick { return decode(latents).first }
-        if latentPreview == nil { latentPreview = fitPreview(latents) }
-        return latentPreview.flatMap { $0(latents).first }
+        pace.decodingIsQuick(pixels: pixels(of: latents)) ? decode(latents).first : looks.look(at: latents)
     }
 
-    /// Fits the linear projection on the middle of an estimate, decoded by the real decoder.
-    private func fitPreview(_ latents: Tensor) -> LatentPreview? {
-        let (height, width, channels) = (latents.shape[1], latents.shape[2], latents.shape[3])
-        let (rows, columns) = (min(16, height), min(16, width))
-        let crop = Tensor(uninitialized: [1, rows, columns, channels])
-        for row in 0..<rows {
-            let from = ((row + (height - rows) / 2) * width + (width - columns) / 2) * channels
-            (crop.pointer + row * columns * channels).update(from: latents.pointer + from, count: columns * channels)
-        }
-        return LatentPreview(fitting: crop, to: pipeline.decode(crop))
+    /// What a look takes about.
+    func lookCost(of latents: Tensor) -> Duration {
+        let pixels = pixels(of: latents)
+        guard pace.decodingIsQuick(pixels: pixels) else { return looks.cost(positions: latents.shape[1] * latents.shape[2]) }
+        return pace.decoding(pixels: pixels) ?? .zero
+    }
+
+    /// Pixels of one picture.
+    func pixels(of latents: Tensor) -> Int {
+        let downscale = pipeline.vae.configuration.downscale
+        return latents.shape[1] * latents.shape[2] * downscale * downscale
     }
 }

@@ -23,8 +23,10 @@ final class UseRun: JobRun {
     func advance(_ report: (JobReport) -> Void) throws -> Bool {
         try studio.space.use(model.kind)
         let next = try Studio(
-            space: studio.space, pipeline: studio.pipeline, description: SpaceDescription(studio.space, shelf: shelf))
+            space: studio.space, pipeline: studio.pipeline, looks: studio.looks,
+            description: SpaceDescription(studio.space, shelf: shelf))
         next.pace = studio.pace
+        next.trajectories = studio.trajectories
         install(next)
         report(.opened(next.description))
         return false

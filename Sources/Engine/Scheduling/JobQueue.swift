@@ -72,13 +72,17 @@ final class JobQueue: @unchecked Sendable {
     private func drain() {
         dispatchPrecondition(condition: .onQueue(queue))
         while true {
-            let decision = shared.withLock { $0.table.next() }
+            let decision = shared.withLock { $0.table.next(now: .now) }
             switch decision {
             case .end(let id):
                 runs[id] = nil
                 events(.cancelled(id))
             case .step(let id):
                 step(id)
+            case .rest(let time):
+                // Woken early by whatever is asked for meanwhile.
+                let nanoseconds = Int((time - .now) / .nanoseconds(1))
+                _ = wake.wait(timeout: .now() + .nanoseconds(max(0, nanoseconds)))
             case .idle:
                 if waitForMore() { continue }
                 return
@@ -115,8 +119,8 @@ final class JobQueue: @unchecked Sendable {
             }
             let isLeft = try run.advance { report in events(report.event(of: id)) }
             if isLeft {
-                let mayBeReplaced = run.mayBeReplaced
-                shared.withLock { $0.table.stepped(id, mayBeReplaced: mayBeReplaced) }
+                let (mayBeReplaced, restsUntil) = (run.mayBeReplaced, run.restsUntil)
+                shared.withLock { $0.table.stepped(id, mayBeReplaced: mayBeReplaced, restsUntil: restsUntil) }
             } else {
                 end(id, with: .finished(id))
             }

@@ -31,6 +31,9 @@ protocol JobRun: AnyObject {
     /// Whether a newer job of the same kind may take this one's place: for a preview, whether its first look is out.
     var mayBeReplaced: Bool { get }
 
+    /// When the next piece is due; nil for at once. Until then other jobs have their turn.
+    var restsUntil: ContinuousClock.Instant? { get }
+
     /// Does the next piece, at most about one U-Net evaluation.
     /// - Parameter report: Takes what there is to tell, in order.
     /// - Returns: Whether something is left to do.
@@ -40,6 +43,7 @@ protocol JobRun: AnyObject {
 
 extension JobRun {
     var mayBeReplaced: Bool { true }
+    var restsUntil: ContinuousClock.Instant? { nil }
 }
 
 /// What makes runs of commands: the renderer in earnest, a script in the tests of the scheduling.

@@ -11,6 +11,8 @@ struct JobTable {
         case end(JobID)
         /// Take a job one piece further.
         case step(JobID)
+        /// Nothing before this time, unless more is asked for.
+        case rest(until: ContinuousClock.Instant)
         case idle
     }
 
@@ -36,6 +38,8 @@ struct JobTable {
         var isStarted = false
         /// Of a started job: whether a newer one may take its place.
         var mayBeReplaced = true
+        /// Of a started job: when its next piece is due.
+        var restsUntil: ContinuousClock.Instant?
     }
 
     private var lanes = [[Job]](repeating: [], count: Lane.allCases.count)
@@ -82,9 +86,16 @@ struct JobTable {
     }
 
     /// What to do now; a job that is to be stepped counts as started from here on.
-    mutating func next() -> Decision {
+    /// - Parameter now: The time, for jobs that rest.
+    /// - Returns: The most urgent that is due.
+    mutating func next(now: ContinuousClock.Instant) -> Decision {
         if !ending.isEmpty { return .end(ending.removeFirst()) }
+        var earliest: ContinuousClock.Instant?
         for index in lanes.indices where !lanes[index].isEmpty {
+            if let time = lanes[index][0].restsUntil, time > now {
+                earliest = min(earliest ?? time, time)
+                continue
+            }
             if !lanes[index][0].isStarted {
                 lanes[index][0].isStarted = true
                 // Until it has shown its first look.
@@ -92,17 +103,19 @@ struct JobTable {
             }
             return .step(lanes[index][0].id)
         }
-        return .idle
+        return earliest.map { .rest(until: $0) } ?? .idle
     }
 
     /// Notes that a piece of a job was done.
     /// - Parameters:
     ///   - id: The job.
     ///   - mayBeReplaced: Whether a newer one may now take its place.
-    mutating func stepped(_ id: JobID, mayBeReplaced: Bool) {
+    ///   - restsUntil: When its next piece is due; nil for at once.
+    mutating func stepped(_ id: JobID, mayBeReplaced: Bool, restsUntil: ContinuousClock.Instant? = nil) {
         for index in lanes.indices {
             guard let place = lanes[index].firstIndex(where: { $0.id == id }) else { continue }
             lanes[index][place].mayBeReplaced = mayBeReplaced
+            lanes[index][place].restsUntil = restsUntil
             if mayBeReplaced, place + 1 < lanes[index].count, index != Lane.work.rawValue,
                 index != Lane.open.rawValue
             {

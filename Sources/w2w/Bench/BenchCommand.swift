@@ -20,6 +20,7 @@ struct BenchCommand: ParsableCommand {
               gallery    one face of a gallery
               train      one training step of the weight VAE
               startup    start of the process; opening a space
+              shortcuts  what the preview's shortcuts lose against full runs (not part of all)
 
             Examples:
               w2w bench
@@ -48,7 +49,7 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
         Interruption.shared.listen()
-        let chosen = names.isEmpty ? BenchSuite.names : BenchSuite.names.filter(names.contains)
+        let chosen = names.isEmpty ? BenchSuite.names.filter { $0 != "shortcuts" } : BenchSuite.names.filter(names.contains)
         let suite = BenchSuite(source: space.source, stopwatch: Stopwatch(repeats: repeats))
         var results: [BenchResult] = []
         for (index, name) in chosen.enumerated() {

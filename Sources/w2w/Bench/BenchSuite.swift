@@ -7,7 +7,7 @@ import WeightSpace
 /// What `w2w bench` can measure. The models are loaded once, when a benchmark first needs them.
 final class BenchSuite {
     /// In the order in which they run: from the kernels up.
-    static let names = ["conv", "gemm", "text", "unet", "decoder", "preview", "gallery", "train", "startup"]
+    static let names = ["conv", "gemm", "text", "unet", "decoder", "preview", "gallery", "train", "startup", "shortcuts"]
 
     let source: SpaceSource
     let stopwatch: Stopwatch
@@ -32,11 +32,12 @@ final class BenchSuite {
         case "gallery": try gallery()
         case "train": try training()
         case "startup": try startup()
+        case "shortcuts": try shortcuts()
         default: throw CommandFailure("there is no benchmark '\(name)'.", status: .wrongUsage)
         }
     }
 
-    private func models() throws -> (space: Space, pipeline: StableDiffusionPipeline) {
+    func models() throws -> (space: Space, pipeline: StableDiffusionPipeline) {
         if let opened { return opened }
         let space =
             switch source {

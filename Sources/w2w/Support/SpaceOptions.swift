@@ -1,6 +1,7 @@
 import ArgumentParser
 import EngineAPI
 import Foundation
+import WeightSpace
 
 extension WeightModel: ExpressibleByArgument {}
 
@@ -25,6 +26,17 @@ struct SpaceOptions: ParsableArguments {
         }
         guard isFolder.boolValue, FileManager.default.fileExists(atPath: folder + "/space.json") else {
             throw ValidationError("'\(space)' is not a space: it holds no space.json.")
+        }
+    }
+}
+
+extension SpaceOptions {
+    /// The space itself, for commands that need no engine.
+    /// - Throws: what opening it throws.
+    func open() throws -> Space {
+        switch source {
+        case .builtIn: try Space.builtIn()
+        case .folder(let path): try Space(URL(fileURLWithPath: path))
         }
     }
 }
