@@ -23,10 +23,13 @@ public struct SpaceDescription: Sendable {
     /// Held-out reconstruction of the LoRA vectors, R2, if the space records it.
     public var reconstructionR2: Float?
 
+    /// Measures, training and files.
+    public var record: SpaceRecord
+
     public init(
         name: String, path: String, fingerprint: String, vectorLength: Int, decoder: String, axes: [AxisDescription],
         identities: IdentityTable, defaults: GenerationSettings, reconstructionR2: Float? = nil, model: WeightModel? = .vae,
-        models: [WeightModel] = [.vae], directions: [DirectionDescription] = []
+        models: [WeightModel] = [.vae], directions: [DirectionDescription] = [], record: SpaceRecord = SpaceRecord()
     ) {
         self.name = name
         self.path = path
@@ -40,6 +43,7 @@ public struct SpaceDescription: Sendable {
         self.model = model
         self.models = models
         self.directions = directions
+        self.record = record
     }
 
     public var latentDimension: Int { axes.count }

@@ -16,7 +16,7 @@ public struct ExplorerModel: Sendable {
     var theme: Theme
     /// Nil until the terminal has told.
     var graphics: GraphicsMode?
-    var keys = KeyTable.standard
+    let keys: KeyTable
     var screen = ScreenName.explore
     var overlay: Overlay?
     var editor: LineEditor?
@@ -35,6 +35,15 @@ public struct ExplorerModel: Sendable {
     /// The end that is looked at instead of the face in hand.
     var compared: EndName?
     var truncation: Float = 1
+    /// Other seeds of the face in hand, side by side.
+    var contact: Contact?
+    /// Whether the other models of the space draw the face in hand beside it.
+    var showsModels = false
+    var passport: Passport?
+    /// What the Model screen shows beside the axes where there is no room for both: the space instead of the passport.
+    var showsSpacePane = false
+    /// Walks in the coordinates of the models that are not in use.
+    var otherTrails: [WeightModel: Trail] = [:]
     var isSeedLocked = true
     var morph = Morph()
     var people = Gallery()
@@ -58,6 +67,7 @@ public struct ExplorerModel: Sendable {
     /// The places that a picture fills: two people may have the same code.
     var thumbnailItems: [RenderRequest: Set<GalleryItem>] = [:]
     var thumbnailChildren: [RenderRequest: Int] = [:]
+    var thumbnailLoose: Set<RenderRequest> = []
     var thumbnailWindow: ThumbnailWindow?
     var jobs: [JobID: JobPurpose] = [:]
     var nextJob: UInt64 = 1
@@ -69,6 +79,7 @@ public struct ExplorerModel: Sendable {
         self.options = options
         size = options.size
         cellAspect = options.cellAspect
+        keys = options.keys
         theme = options.themes.first ?? .dusk
         showsWelcome = options.isFirstRun
         seeds = SeedSource(options.randomSeed)
@@ -99,7 +110,9 @@ extension ExplorerModel {
         return nil
     }
 
-    var scope: Scope { screen == .explore && brood != nil ? .children : screen.scope }
+    var scope: Scope {
+        screen != .explore ? screen.scope : brood != nil ? .children : contact != nil ? .contact : .explore
+    }
 
     /// Whether pictures can be expected at all.
     var showsPictures: Bool { graphics != GraphicsMode.none }
@@ -126,6 +139,11 @@ extension ExplorerModel {
         nextJob += 1
         jobs[id] = purpose
         return id
+    }
+
+    /// The key of a command as a sentence names it: "Ctrl-R"; ": redo" where it has none, for the palette finds it by that.
+    func key(_ command: Command, in scope: Scope? = nil) -> String {
+        keys.keys(for: command, in: scope).first.map(KeyName.words) ?? ": \(command.rawValue)"
     }
 
     /// Puts a line into the status bar: long enough to read it.

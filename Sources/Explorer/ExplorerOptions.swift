@@ -13,6 +13,8 @@ public struct ExplorerOptions: Sendable {
     public var cellAspect: Double
     /// Themes that can be chosen, the one to begin with first. Never empty: the built-in default stands in.
     public var themes: [Theme]
+    /// What the keys mean.
+    public var keys: KeyTable
     /// Start of the sequence that new seeds are drawn from.
     public var randomSeed: UInt64
     /// Whether nobody has been here before: a short hint says how to begin.
@@ -27,7 +29,8 @@ public struct ExplorerOptions: Sendable {
     public init(
         space: SpaceSource = .builtIn, size: Size = Size(columns: 80, rows: 24), glyphs: GlyphSet = .unicode,
         cellAspect: Double = 2,
-        themes: [Theme] = Theme.builtIn, randomSeed: UInt64 = 0, isFirstRun: Bool = false, resumesLastWalk: Bool = true,
+        themes: [Theme] = Theme.builtIn, keys: KeyTable = .standard, randomSeed: UInt64 = 0, isFirstRun: Bool = false,
+        resumesLastWalk: Bool = true,
         secondsFromUTC: Int = 0, notice: String? = nil
     ) {
         self.space = space
@@ -35,6 +38,7 @@ public struct ExplorerOptions: Sendable {
         self.glyphs = glyphs
         self.cellAspect = cellAspect
         self.themes = themes.isEmpty ? Theme.builtIn : themes
+        self.keys = keys
         self.randomSeed = randomSeed
         self.isFirstRun = isFirstRun
         self.resumesLastWalk = resumesLastWalk

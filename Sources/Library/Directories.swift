@@ -39,6 +39,8 @@ public struct Directories: Sendable, Hashable {
     public var directions: String { "\(data)/directions" }
     /// The folder of the user's themes.
     public var themes: String { "\(configuration)/themes" }
+    /// The file of the user's own keys.
+    public var keys: String { "\(configuration)/keys.toml" }
     /// What went wrong, for whoever wants to look.
     public var log: String { "\(state)/w2w.log" }
 

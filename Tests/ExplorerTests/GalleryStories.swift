@@ -141,7 +141,7 @@ import Testing
         #expect(tags.isEmpty)
         #expect(state == story.visits.last)
         #expect(lineage == ["p00001", "male −0.75"])
-        #expect(try RGBImage(pngData: try #require(png)) == TestSpace.picture(128))
+        #expect(try RGBImage(pngData: try #require(png)) == TestSpace.picture(128, side: 128))
         story.press("F")
         story.press(KeyEvent(.character("u"), control: true))
         story.type("Anna Maria #kind #kind #red")

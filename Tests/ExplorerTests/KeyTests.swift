@@ -52,6 +52,8 @@ import Testing
                 case .children:
                     story.press("N")
                     story.answerSample(0.4)
+                case .contact: story.press("x")
+                case .model: story.press("5")
                 case .people: story.press("2")
                 case .morph: story.press("3")
                 case .saved: story.press("4")
@@ -64,7 +66,7 @@ import Testing
                 let mayRest: Set<Command> = [
                     .axisUp, .axisFirst, .axisPageUp, .galleryLeft, .galleryRight, .galleryUp, .galleryDown, .galleryFirst,
                     .galleryLast, .galleryPageUp, .galleryPageDown, .showExplore, .back, .larger, .smaller, .childLeft,
-                    .childUp, .childDown, .childRight, .swapEnds,
+                    .childUp, .childDown, .childRight, .swapEnds, .contactLeft, .contactUp, .contactRight, .contactDown,
                 ]
                 #expect(acted || mayRest.contains(binding.command), "\(KeyName.words(for: key)) in \(scope) does nothing")
             }

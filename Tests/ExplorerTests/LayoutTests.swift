@@ -34,12 +34,23 @@ import Testing
         help.press("?")
         var palette = people
         palette.press(":")
+        var seeds = explore
+        seeds.press("x")
+        seeds.finishThumbnails(4)
+        seeds.press(.right)
+        var models = explore
+        models.press("w")
+        models.finishThumbnails()
+        var model = explore
+        model.press("5")
+        model.finishThumbnails(3)
         var typing = explore
         typing.press("i")
         let loading = Story(ExplorerOptions(size: Size(columns: 120, rows: 34), glyphs: glyphs, resumesLastWalk: false))
         return [
             ("explore", explore), ("children", children), ("people", people), ("morph", morph), ("saved", saved), ("help", help),
-            ("palette", palette), ("typing", typing), ("loading", loading),
+            ("palette", palette), ("seeds", seeds), ("models", models), ("model", model), ("typing", typing),
+            ("loading", loading),
         ]
     }
 
@@ -130,6 +141,31 @@ import Testing
         let face = min(layout.preview.rows - 2, (layout.preview.columns - 2) / 2)
         #expect(face * 3 >= rows, "\(face) rows of \(rows)")
         #expect(layout.list.columns >= min(columns, 42) && layout.list.rows >= 5)
+    }
+
+    @Test(
+        "galleries: the face in hand beside the list from 100 columns on, above it below; faces fill the width to within two cells",
+        arguments: [(60, 20), (80, 24), (99, 30), (100, 30), (120, 34), (160, 45), (200, 60), (240, 67)])
+    func galleries(columns: Int, rows: Int) throws {
+        let size = Size(columns: columns, rows: rows)
+        for (name, var story) in Self.stories() where name == "people" || name == "saved" {
+            story.send(.input(.resized(size)))
+            let panes = GalleryPanes(body: story.model.body(size: size), aspect: 2)
+            if columns >= 100 {
+                #expect(panes.side.x == panes.gallery.maxX && panes.side.maxX == columns)
+            } else {
+                #expect(panes.side.maxY == panes.gallery.y && panes.side.columns == columns)
+            }
+            let side = try #require(story.frame.placements.first { $0.slot == "side" }, "\(name): no face in hand")
+            #expect(panes.side.contains(Point(x: side.rect.x, y: side.rect.y)))
+            let layout = story.model.galleryLayout(name == "people" ? .people : .saved, size: size)
+            #expect(layout.rows >= 1 && layout.columns >= 3)
+            let last = layout.rect(layout.columns - 1)
+            #expect(last.maxX == layout.area.maxX)
+            #expect(panes.gallery.maxX - last.maxX <= 2)
+            // The face in hand is the larger one.
+            #expect(min(side.rect.rows, side.rect.columns / 2) >= layout.face.rows, "\(side.rect) \(layout.face)")
+        }
     }
 
     @Test("nothing jumps: the panes stand where they stood while values and pictures change")

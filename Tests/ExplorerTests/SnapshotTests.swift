@@ -84,6 +84,19 @@ import Testing
         try check("saved-120x34", story)
     }
 
+    @Test("the Model screen and the seed test")
+    func model() throws {
+        var story = Story.opened()
+        story.press("5")
+        story.finishThumbnails(3)
+        try check("model-120x34", story)
+        story.press(.enter)
+        story.press("x")
+        story.finishThumbnails(4)
+        story.wait(5)
+        try check("seeds-120x34", story)
+    }
+
     @Test("help and palette")
     func overlays() throws {
         var story = Story.opened()

@@ -221,7 +221,7 @@ import Testing
             Issue.record("nothing is exported")
             return
         }
-        #expect(image == TestSpace.picture(128))
+        #expect(image == TestSpace.picture(128, side: 128))
         #expect(request.path == "p00001.png")
         #expect(request.metadata.contains { $0.keyword == "w2w:settings" && $0.text.contains("seed: 88") })
         story.send(.exported(path: "p00001-2.png"))

@@ -26,7 +26,7 @@ extension SpaceDescription {
             reconstructionR2: space.kind == .vae ? space.record?.result("test_r2").map { Float($0) } : nil,
             model: space.kind.map(WeightModel.init),
             models: WeightModelKind.allCases.filter { space.coordinates[$0] != nil }.map(WeightModel.init),
-            directions: try shelf.descriptions(of: space))
+            directions: try shelf.descriptions(of: space), record: SpaceRecord(space))
     }
 }
 

@@ -7,13 +7,15 @@ private func named(_ key: Key) -> KeyEvent { KeyEvent(key) }
 
 extension KeyTable {
     /// The keys as they come: arrows and vim's letters both, the letters of the words where there is one.
-    public static let standard = KeyTable(exploreKeys + childrenKeys + peopleKeys + morphKeys + savedKeys + keysEverywhere)
+    public static let standard = KeyTable(
+        exploreKeys + childrenKeys + contactKeys + peopleKeys + morphKeys + savedKeys + modelKeys + keysEverywhere)
 
     private static let keysEverywhere: [Binding] = [
         Binding(.everywhere, .showExplore, [key("1")]),
         Binding(.everywhere, .showPeople, [key("2")]),
         Binding(.everywhere, .showMorph, [key("3")]),
         Binding(.everywhere, .showSaved, [key("4")]),
+        Binding(.everywhere, .showModel, [key("5")]),
         Binding(.everywhere, .nextScreen, [named(.tab)]),
         Binding(.everywhere, .previousScreen, [shift(.tab)]),
         Binding(.everywhere, .setA, [key("a")]),
@@ -63,7 +65,34 @@ extension KeyTable {
         Binding(.explore, .findAxes, [key("/")]),
         Binding(.explore, .axisOrder, [key("o")]),
         Binding(.explore, .collapsedAxes, [key("z")]),
+        Binding(.explore, .passport, [key("p")]),
+        Binding(.explore, .seedTest, [key("x")]),
+        Binding(.explore, .compareModels, [key("w")]),
         Binding(.explore, .drawAgain, [named(.enter)]),
+    ]
+
+    private static let contactKeys: [Binding] = [
+        Binding(.contact, .contactLeft, [named(.left), key("h")]),
+        Binding(.contact, .contactRight, [named(.right), key("l")]),
+        Binding(.contact, .contactUp, [named(.up), key("k")]),
+        Binding(.contact, .contactDown, [named(.down), key("j")]),
+        Binding(.contact, .takeContact, [named(.enter)]),
+        Binding(.contact, .seedTest, [key("x")]),
+    ]
+
+    private static let modelKeys: [Binding] = [
+        Binding(.model, .axisUp, [named(.up), key("k")]),
+        Binding(.model, .axisDown, [named(.down), key("j")]),
+        Binding(.model, .axisPageUp, [named(.pageUp)]),
+        Binding(.model, .axisPageDown, [named(.pageDown)]),
+        Binding(.model, .axisFirst, [named(.home), key("g")]),
+        Binding(.model, .axisLast, [named(.end), key("G")]),
+        Binding(.model, .openAxis, [named(.enter)]),
+        Binding(.model, .findAxes, [key("/")]),
+        Binding(.model, .axisOrder, [key("o")]),
+        Binding(.model, .collapsedAxes, [key("z")]),
+        Binding(.model, .useModel, [key("w")]),
+        Binding(.model, .spacePane, [key("v")]),
     ]
 
     private static let childrenKeys: [Binding] = [
@@ -131,13 +160,26 @@ extension KeyTable {
                     Hint(commands: [.sample], label: "new"), Hint(commands: [.undo], label: "undo"),
                     Hint(commands: [.setA, .setB], label: "ends"), Hint(commands: [.keep], label: "save"),
                     Hint(commands: [.children], label: "children"), Hint(commands: [.prompt], label: "prompt"),
-                    Hint(commands: [.rerollSeed], label: "seed"),
+                    Hint(commands: [.rerollSeed], label: "seed"), Hint(commands: [.passport], label: "passport"),
+                    Hint(commands: [.seedTest], label: "seed test"),
                 ]
             case .children:
                 [
                     Hint(commands: [.childLeft, .childUp, .childDown, .childRight], label: "choose"),
                     Hint(commands: [.takeChild], label: "go on with it"), Hint(commands: [.otherChildren], label: "others"),
                     Hint(commands: [.back], label: "back"),
+                ]
+            case .contact:
+                [
+                    Hint(commands: [.contactLeft, .contactUp, .contactDown, .contactRight], label: "choose"),
+                    Hint(commands: [.takeContact], label: "take this seed"), Hint(commands: [.back], label: "back"),
+                ]
+            case .model:
+                [
+                    Hint(commands: [.axisUp, .axisDown], label: "axis"), Hint(commands: [.openAxis], label: "move it"),
+                    Hint(commands: [.axisOrder], label: "order"), Hint(commands: [.findAxes], label: "find"),
+                    Hint(commands: [.useModel], label: "other model"), Hint(commands: [.spacePane], label: "passport, space"),
+                    Hint(commands: [.collapsedAxes], label: "silent axes"),
                 ]
             case .people:
                 [

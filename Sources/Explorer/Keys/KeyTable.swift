@@ -2,16 +2,18 @@ import ScreenModel
 
 /// Where a key means something.
 public enum Scope: String, Sendable, Hashable, CaseIterable {
-    case everywhere, explore, children, people, morph, saved
+    case everywhere, explore, children, contact, people, morph, saved, model
 
     public var title: String {
         switch self {
         case .everywhere: "Everywhere"
         case .explore: "Explore"
         case .children: "Choosing among children"
+        case .contact: "Seeds side by side"
         case .people: "People"
         case .morph: "Morph"
         case .saved: "Saved"
+        case .model: "Model"
         }
     }
 }
@@ -85,36 +87,5 @@ public struct KeyTable: Sendable, Hashable {
             }
         }
         return lines.joined(separator: "\n") + "\n"
-    }
-}
-
-/// How keys are written.
-public enum KeyName {
-    /// "←", "Shift →", "Ctrl-R", "Space", "PgUp".
-    public static func words(for event: KeyEvent) -> String {
-        var words = ""
-        if event.control { words += "Ctrl-" }
-        if event.alt { words += "Alt-" }
-        if event.shift { words += "Shift-" }
-        switch event.key {
-        case .character(" "): words += "Space"
-        case .character(let character): words += event.control ? character.uppercased() : String(character)
-        case .up: words += "↑"
-        case .down: words += "↓"
-        case .left: words += "←"
-        case .right: words += "→"
-        case .home: words += "Home"
-        case .end: words += "End"
-        case .pageUp: words += "PgUp"
-        case .pageDown: words += "PgDn"
-        case .enter: words += "Enter"
-        case .escape: words += "Esc"
-        case .tab: words += "Tab"
-        case .backspace: words += "Backspace"
-        case .delete: words += "Del"
-        case .insert: words += "Ins"
-        case .function(let number): words += "F\(number)"
-        }
-        return words
     }
 }

@@ -73,8 +73,8 @@ struct GalleryLayout: Sendable, Hashable {
     /// Faces side by side and one above another that fit wholly.
     var columns: Int
     var rows: Int
-    /// Size of a cell with its words, and of the face in it.
-    var cell: Size
+    /// Height of a cell with its words, and size of the face in it.
+    var cellRows: Int
     var face: Size
     var area: Rect
 
@@ -92,17 +92,22 @@ struct GalleryLayout: Sendable, Hashable {
         let faceColumns = max(1, Int((Double(faceRows) * aspect).rounded()))
         let least = max(faceColumns, 8) + 2
         columns = max(area.columns >= 6 ? 1 : 0, area.columns / least)
-        cell = Size(columns: columns > 0 ? area.columns / columns : 0, rows: faceRows + captionRows)
-        face = Size(columns: max(0, min(faceColumns, cell.columns - 1)), rows: faceRows)
+        cellRows = faceRows + captionRows
+        face = Size(columns: max(0, min(faceColumns, columns > 0 ? area.columns / columns - 1 : 0)), rows: faceRows)
     }
 
     var count: Int { columns * rows }
 
-    /// The cell of the face at a place of the page.
+    /// The cell of the face at a place of the page. Cells share the whole width and height: where they do not come out
+    /// even, some are a column wider or a row higher than others.
     func rect(_ place: Int) -> Rect {
-        Rect(
-            x: area.x + place % max(1, columns) * cell.columns, y: area.y + place / max(1, columns) * cell.rows,
-            columns: cell.columns, rows: cell.rows)
+        guard columns > 0 else { return Rect(x: area.x, y: area.y, columns: 0, rows: 0) }
+        let column = place % columns
+        let left = area.columns * column / columns
+        return Rect(
+            x: area.x + left, y: area.y + area.rows * (place / columns) / max(1, rows),
+            columns: area.columns * (column + 1) / columns - left,
+            rows: cellRows)
     }
 
     /// The picture's rectangle within a cell.

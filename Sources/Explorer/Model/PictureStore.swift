@@ -7,11 +7,14 @@ struct PictureStore: Sendable {
     private struct Entry: Sendable {
         var image: RGBImage
         var request: RenderRequest?
+        /// Whether it is smaller than what the request asks for.
+        var isSmall = false
         var lastUse: UInt64
     }
 
     private var entries: [ImageKey: Entry] = [:]
     private var finished: [RenderRequest: ImageKey] = [:]
+    private var small: [RenderRequest: ImageKey] = [:]
     private var nextKey: UInt64 = 1
     private var clock: UInt64 = 0
     private(set) var bytes = 0
@@ -28,22 +31,28 @@ struct PictureStore: Sendable {
 
     func contains(_ key: ImageKey) -> Bool { entries[key] != nil }
 
-    /// The finished picture of a request, if it is still here.
+    /// A finished picture of a request, the full one if it is here and else a small one.
+    func picture(of request: RenderRequest) -> ImageKey? { finished[request] ?? small[request] }
+
+    /// The finished picture of a request in full size, if it is still here.
     func finishedPicture(of request: RenderRequest) -> ImageKey? { finished[request] }
 
     /// Takes a picture in.
     /// - Parameters:
     ///   - image: the pixels.
     ///   - request: what it is the finished picture of; nil for drafts.
+    ///   - isSmall: whether it was made smaller for a gallery: it stands in for the full one nowhere else.
     /// - Returns: its name.
-    mutating func add(_ image: RGBImage, finishedFor request: RenderRequest? = nil) -> ImageKey {
-        if let request, let old = finished[request] { remove(old) }
+    mutating func add(_ image: RGBImage, finishedFor request: RenderRequest? = nil, isSmall: Bool = false) -> ImageKey {
+        if let request, let old = isSmall ? small[request] : finished[request] { remove(old) }
         let key = ImageKey(nextKey)
         nextKey += 1
         clock += 1
-        entries[key] = Entry(image: image, request: request, lastUse: clock)
+        entries[key] = Entry(image: image, request: request, isSmall: isSmall, lastUse: clock)
         bytes += image.pixels.count
-        if let request { finished[request] = key }
+        if let request {
+            if isSmall { small[request] = key } else { finished[request] = key }
+        }
         return key
     }
 
@@ -56,7 +65,9 @@ struct PictureStore: Sendable {
     mutating func remove(_ key: ImageKey) {
         guard let entry = entries.removeValue(forKey: key) else { return }
         bytes -= entry.image.pixels.count
-        if let request = entry.request, finished[request] == key { finished[request] = nil }
+        guard let request = entry.request else { return }
+        if finished[request] == key { finished[request] = nil }
+        if small[request] == key { small[request] = nil }
     }
 
     /// Drops a draft; a finished picture stays for a return to it.

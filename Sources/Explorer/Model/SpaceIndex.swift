@@ -65,6 +65,9 @@ struct SpaceIndex: Sendable {
         axisNames[axis].split(separator: ",").first.map(String.init) ?? "axis \(number(of: axis))"
     }
 
+    /// Whether codes have a prior, which a PCA's have not.
+    var hasPrior: Bool { description.model != .pca }
+
     /// Whether codes mean anything here: a space without a weight VAE has people but no axes.
     var hasCodes: Bool { !description.axes.isEmpty }
 

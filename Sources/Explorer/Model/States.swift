@@ -17,6 +17,8 @@ enum JobPurpose: Sendable {
     case sample(seed: UInt64)
     case children(of: WeightCode)
     case morph
+    /// Another model of the space.
+    case use(WeightModel)
 }
 
 /// The large picture and the work on it.
@@ -149,7 +151,7 @@ struct Toast: Sendable, Hashable {
 
 /// The screens that can be shown.
 enum ScreenName: Int, Sendable, CaseIterable {
-    case explore, people, morph, saved
+    case explore, people, morph, saved, model
 
     var title: String {
         switch self {
@@ -157,6 +159,7 @@ enum ScreenName: Int, Sendable, CaseIterable {
         case .people: "People"
         case .morph: "Morph"
         case .saved: "Saved"
+        case .model: "Model"
         }
     }
 
@@ -166,6 +169,7 @@ enum ScreenName: Int, Sendable, CaseIterable {
         case .people: .showPeople
         case .morph: .showMorph
         case .saved: .showSaved
+        case .model: .showModel
         }
     }
 
@@ -175,6 +179,7 @@ enum ScreenName: Int, Sendable, CaseIterable {
         case .people: .people
         case .morph: .morph
         case .saved: .saved
+        case .model: .model
         }
     }
 }

@@ -7,7 +7,7 @@ extension ExplorerModel {
     func disabledReason(_ command: Command) -> String? {
         switch command {
         case .quit, .quitNow, .help, .palette, .redraw, .suspend, .back, .nextScreen, .previousScreen, .showExplore, .showPeople,
-            .showMorph, .showSaved, .walk:
+            .showMorph, .showSaved, .showModel, .walk:
             return nil
         case .drawAgain:
             if case .failed = space { return nil }
@@ -27,11 +27,17 @@ extension ExplorerModel {
         case .redo: return trail.canRedo ? nil : "nothing to do again"
         case .toOrigin: return trail.step.startsWalk ? "this is where the walk started" : nil
         case .less, .more, .lessFine, .moreFine, .lessCoarse, .moreCoarse, .zero, .mute, .typeValue:
-            return axes.selectedAxis == nil ? "no axis is chosen · Esc shows all" : nil
+            return axes.selectedAxis == nil ? "no axis is chosen · \(key(.back)) shows all" : nil
+        case .passport: return axes.selectedAxis == nil ? "no axis is chosen" : nil
+        case .useModel, .compareModels: return reasonForModels(command)
+        case .spacePane: return modelLayout(size: size).showsBoth ? "both are on the screen" : nil
+        case .seedTest: return brood == nil ? nil : "choose among the children first"
+        case .contactLeft, .contactRight, .contactUp, .contactDown, .takeContact:
+            return contact == nil ? "\(key(.seedTest)) shows other seeds first" : nil
         case .collapsedAxes: return foldLine == nil ? "every axis of this space acts" : nil
-        case .flip: return ends.a == nil && ends.b == nil ? "no end is set yet · a makes this face end A" : nil
+        case .flip: return ends.a == nil && ends.b == nil ? "no end is set yet · \(key(.setA)) makes this face end A" : nil
         case .childLeft, .childRight, .childUp, .childDown, .takeChild, .otherChildren:
-            return brood == nil ? "N shows children first" : nil
+            return brood == nil ? "\(key(.children)) shows children first" : nil
         case .setA, .setB, .open, .keep, .keepNamed, .export: return reasonForFace(command)
         case .rename, .delete: return screen == .saved && saved.selectedItem == nil ? "nothing is saved yet" : nil
         case .restore: return deleted.isEmpty ? "nothing was deleted" : nil
@@ -69,14 +75,14 @@ extension ExplorerModel {
     /// The commands that need a face on the present screen.
     private func reasonForFace(_ command: Command) -> String? {
         switch screen {
-        case .explore:
+        case .explore, .model:
             if command == .open { return "this face is open" }
         case .people, .saved:
             guard let item = (screen == .people ? people : saved).selectedItem else {
                 return screen == .saved ? "nothing is saved yet" : "nobody is chosen"
             }
             if case .favourite(let id) = item {
-                if command == .keep || command == .keepNamed { return "it is saved already · r renames it" }
+                if command == .keep || command == .keepNamed { return "it is saved already · \(key(.rename)) renames it" }
                 if command != .export, let favourite = favourite(id), !isOfThisSpace(favourite) {
                     return "made with the space “\(favourite.state.spaceName)”: here its numbers would show another face"
                 }
@@ -99,7 +105,7 @@ extension ExplorerModel {
             return []
         }
         switch command {
-        case .showExplore, .showPeople, .showMorph, .showSaved, .walk, .nextScreen, .previousScreen: show(command)
+        case .showExplore, .showPeople, .showMorph, .showSaved, .showModel, .walk, .nextScreen, .previousScreen: show(command)
         case .palette: overlay = .palette(query: "", selected: 0)
         case .help: overlay = .help(filter: "", top: 0)
         case .back: return goBack()
@@ -109,8 +115,8 @@ extension ExplorerModel {
 
         case .axisUp: moveAxis(by: -1)
         case .axisDown: moveAxis(by: 1)
-        case .axisPageUp: moveAxis(by: -max(1, axisRows(size: size) - 1))
-        case .axisPageDown: moveAxis(by: max(1, axisRows(size: size) - 1))
+        case .axisPageUp: moveAxis(by: -max(1, listRows - 1))
+        case .axisPageDown: moveAxis(by: max(1, listRows - 1))
         case .axisFirst: moveAxis(by: -axes.rows.count)
         case .axisLast: moveAxis(by: axes.rows.count)
         case .less: return changeAxis(by: -0.25)
@@ -141,6 +147,18 @@ extension ExplorerModel {
         case .drawAgain:
             if index == nil { return open() }
             return preview.wanted.map { show($0, again: true) } ?? []
+
+        case .passport: go(to: .model)
+        case .openAxis: go(to: .explore)
+        case .spacePane: showsSpacePane.toggle()
+        case .useModel: return useOtherModel()
+        case .compareModels: toggleCompareModels()
+        case .seedTest: toggleSeedTest()
+        case .contactLeft: moveContact(x: -1, y: 0)
+        case .contactRight: moveContact(x: 1, y: 0)
+        case .contactUp: moveContact(x: 0, y: -1)
+        case .contactDown: moveContact(x: 0, y: 1)
+        case .takeContact: return takeContact()
 
         case .childLeft: moveChild(x: -1, y: 0)
         case .childRight: moveChild(x: 1, y: 0)
@@ -198,6 +216,8 @@ extension ExplorerModel {
             switch command {
             case .negativePrompt, .steps, .guidance, .scheduler: .explore
             case .typeFrames: .morph
+            case .axisUp, .axisDown, .axisFirst, .axisLast, .axisPageUp, .axisPageDown, .axisOrder, .collapsedAxes, .findAxes:
+                screen == .model ? nil : .explore
             case .similarOrder: .people
             case .larger, .smaller, .open, .galleryLeft, .galleryRight, .galleryUp, .galleryDown, .galleryFirst, .galleryLast,
                 .galleryPageUp, .galleryPageDown:
@@ -208,6 +228,8 @@ extension ExplorerModel {
                 case .people: .people
                 case .morph: .morph
                 case .saved: .saved
+                case .model: .model
+                case .contact: .explore
                 case .children, .everywhere, nil: nil
                 }
             }
@@ -224,6 +246,7 @@ extension ExplorerModel {
         case .showPeople: go(to: .people)
         case .showMorph, .walk: go(to: .morph)
         case .showSaved: go(to: .saved)
+        case .showModel: go(to: .model)
         case .nextScreen: go(to: all[(place + 1) % all.count])
         default: go(to: all[(place + all.count - 1) % all.count])
         }
@@ -232,6 +255,7 @@ extension ExplorerModel {
     mutating func go(to screen: ScreenName) {
         if screen != .morph { morph.playing = nil }
         self.screen = screen
+        if screen != .explore { contact = nil }
     }
 
     /// Esc: closes what is open, ends what is running, clears what filters; in this order, one thing at a time.
@@ -240,10 +264,14 @@ extension ExplorerModel {
             overlay = nil
         } else if brood != nil, screen == .explore {
             brood = nil
+        } else if contact != nil, screen == .explore {
+            contact = nil
+        } else if showsModels, screen == .explore {
+            showsModels = false
         } else if compared != nil, screen == .explore, let trail {
             compared = nil
             return show(request(of: trail.step))
-        } else if screen == .explore, !axes.query.isEmpty {
+        } else if screen == .explore || screen == .model, !axes.query.isEmpty {
             axes.query = ""
             arrangeAxes()
         } else if screen == .explore, preview.phase == .rendering, let job = preview.job {
@@ -269,7 +297,7 @@ extension ExplorerModel {
     private mutating func changeTruncation(_ delta: Float) {
         truncation = (((truncation + delta) * 10).rounded() / 10).clamped(to: 0...2)
         say(
-            "truncation \(Format.fixed(truncation, 1)): \(truncation < 0.995 ? "new people closer to the average" : truncation > 1.005 ? "new people farther out" : "new people as they lie") · n draws one"
+            "truncation \(Format.fixed(truncation, 1)): \(truncation < 0.995 ? "new people closer to the average" : truncation > 1.005 ? "new people farther out" : "new people as they lie") · \(key(.sample)) draws one"
         )
     }
 

@@ -10,7 +10,9 @@ extension ExplorerModel {
         guard let purpose = jobs[id] else { return [] }
         if event.isLast { jobs[id] = nil }
         switch event {
-        case .opened(_, let description): return opened(description)
+        case .opened(_, let description):
+            if case .use = purpose { return switched(to: description) }
+            return opened(description)
         case .picture(_, let picture): return take(picture, of: id)
         case .thumbnail(_, let picture): takeThumbnail(picture)
         case .sampled(_, let codes): return take(codes, for: purpose)
@@ -71,7 +73,7 @@ extension ExplorerModel {
         case .thumbnails:
             if id == thumbnailJob { thumbnailJob = nil }
             say(Self.words(failure), .warning)
-        case .sample, .children:
+        case .use, .sample, .children:
             if case .children = purpose { brood = nil }
             say(Self.words(failure), .warning)
         }

@@ -40,7 +40,7 @@ extension ExplorerModel {
     }
 
     mutating func scrollAxes() {
-        let rows = axisRows(size: size)
+        let rows = listRows
         guard rows > 0 else { return }
         // Three rows of margin, so that one sees what comes.
         let margin = min(3, (rows - 1) / 2)
@@ -72,7 +72,7 @@ extension ExplorerModel {
             say("axis \(index.number(of: axis)) is silent: moving it changes nothing")
         } else if abs(value) > 3, abs(value) > index.reach(axis) {
             say(
-                "\(index.spokenName(of: axis)) at \(Format.signed(value)) σ: nobody here is this far out, faces may break · 0 resets",
+                "\(index.spokenName(of: axis)) at \(Format.signed(value)) σ: nobody here is this far out, faces may break · \(key(.zero)) resets",
                 .warning)
         }
         return commit(step)
@@ -169,6 +169,7 @@ extension ExplorerModel {
         guard let step = trail?.step else { return [] }
         let parent = step.code
         brood = Brood(parent: parent, settings: step.settings)
+        contact = nil
         compared = nil
         thumbnailWindow = nil
         let request = SampleRequest(count: Brood.count, seed: seeds.seed(), temperature: Brood.spread, parent: parent)
@@ -221,9 +222,9 @@ extension ExplorerModel {
         let other: EndName = name == .a ? .b : .a
         let letter = name == .a ? "A" : "B"
         if self.end(other) == nil {
-            say("\(letter) is \(end.name) · \(other == .b ? "b" : "a") makes another face the other end")
+            say("\(letter) is \(end.name) · \(key(other == .b ? .setB : .setA)) makes another face the other end")
         } else {
-            say("\(letter) is \(end.name) · m walks from A to B")
+            say("\(letter) is \(end.name) · \(key(.walk)) walks from A to B")
         }
     }
 
@@ -231,8 +232,8 @@ extension ExplorerModel {
     func faceInHand() -> (name: String, state: VisitedState, lineage: [String], picture: ImageKey?)? {
         guard let index, let trail else { return nil }
         switch screen {
-        case .explore:
-            if let brood, let child = Brood.child(at: brood.selected), brood.codes.indices.contains(child) {
+        case .explore, .model:
+            if screen == .explore, let brood, let child = Brood.child(at: brood.selected), brood.codes.indices.contains(child) {
                 var step = trail.step
                 step.code = brood.codes[child]
                 step.label = "child \(child + 1)"

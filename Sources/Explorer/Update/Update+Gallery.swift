@@ -11,6 +11,8 @@ struct ThumbnailWindow: Sendable, Hashable {
     var children: Bool
     var settings: GenerationSettings?
     var extra: [Int]
+    /// Pictures that stand outside of galleries.
+    var loose: [RenderRequest]
 }
 
 extension ExplorerModel {
@@ -91,7 +93,8 @@ extension ExplorerModel {
         if screen == .saved { saved.scroll(galleryLayout(.saved, size: size)) }
         let isGallery = screen == .people || screen == .saved
         let childCodes = screen == .explore ? brood?.codes ?? [] : []
-        guard isGallery || !childCodes.isEmpty else {
+        let loose = loosePictures
+        guard isGallery || !childCodes.isEmpty || !loose.isEmpty else {
             // Nobody looks: the engine is for the large picture now.
             thumbnailWindow = nil
             if let job = thumbnailJob {
@@ -105,20 +108,25 @@ extension ExplorerModel {
         let window = ThumbnailWindow(
             screen: screen, generation: gallery.generation, first: isGallery ? gallery.top * layout.columns : 0,
             count: isGallery ? layout.count : childCodes.count, children: !childCodes.isEmpty, settings: brood?.settings,
-            extra: screen == .people ? nearest?.rows.map(\.row) ?? [] : [])
+            extra: screen == .people ? nearest?.rows.map(\.row) ?? [] : [], loose: loose)
         guard window != thumbnailWindow else { return [] }
         thumbnailWindow = window
         var requests: [RenderRequest] = []
         if let brood, !childCodes.isEmpty {
             for (child, code) in brood.codes.enumerated() where brood.pictures[child] == nil {
                 let request = RenderRequest(subject: .code(code), settings: brood.settings)
-                if let key = pictures.finishedPicture(of: request) {
+                if let key = pictures.picture(of: request) {
                     self.brood?.pictures[child] = key
                 } else {
                     thumbnailChildren[request] = child
                     requests.append(request)
                 }
             }
+        } else if !loose.isEmpty {
+            for request in loose {
+                if let key = pictures.picture(of: request) { pictures.touch(key) } else { requests.append(request) }
+            }
+            thumbnailLoose = Set(requests)
         } else {
             var items = Array(visibleItems(pagesAhead: 1))
             items.insert(contentsOf: window.extra.map { .identity($0) }, at: min(items.count, layout.count))
@@ -141,7 +149,7 @@ extension ExplorerModel {
             return
         }
         guard let request = request(for: item) else { return }
-        if let key = pictures.finishedPicture(of: request) {
+        if let key = pictures.picture(of: request) {
             thumbnails[item] = key
         } else {
             if !requests.contains(request) { requests.append(request) }
@@ -152,8 +160,10 @@ extension ExplorerModel {
     mutating func takeThumbnail(_ picture: Picture) {
         let child = thumbnailChildren.removeValue(forKey: picture.request)
         let items = thumbnailItems.removeValue(forKey: picture.request) ?? []
-        guard child != nil || !items.isEmpty else { return }
-        let key = pictures.add(picture.image, finishedFor: picture.request)
+        let isLoose = thumbnailLoose.remove(picture.request) != nil
+        guard child != nil || isLoose || !items.isEmpty else { return }
+        let key = pictures.add(
+            picture.image, finishedFor: picture.request, isSmall: picture.image.width < picture.request.settings.width)
         for item in items { thumbnails[item] = key }
         if let child, let brood, brood.codes.indices.contains(child), picture.request.subject == .code(brood.codes[child]) {
             self.brood?.pictures[child] = key
@@ -230,7 +240,7 @@ extension ExplorerModel {
         favouriteRows = Dictionary(favourites.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
         arrangeSaved()
         arrangePeople()
-        say("deleted \(favourite.name) · u brings it back")
+        say("deleted \(favourite.name) · \(key(.restore)) brings it back")
         return [.library(.delete(id))]
     }
 
@@ -245,7 +255,7 @@ extension ExplorerModel {
         guard let face = faceInHand() else { return [] }
         let name = name.isEmpty ? face.name : name
         say(
-            "saved \(name)\(tags.isEmpty ? "" : " " + tags.map { "#" + $0 }.joined(separator: " ")) · 4 shows what you keep",
+            "saved \(name)\(tags.isEmpty ? "" : " " + tags.map { "#" + $0 }.joined(separator: " ")) · \(key(.showSaved)) shows what you keep",
             .good)
         return [
             .library(

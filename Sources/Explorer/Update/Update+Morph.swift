@@ -130,12 +130,14 @@ extension ExplorerModel {
 
     /// What stands below the walk: how far it is.
     var morphStatus: String {
-        if morph.failure != nil { return "failed · Enter tries again" }
+        if morph.failure != nil { return "failed · \(key(.openFrame)) tries again" }
         if morph.job != nil {
             let left = morph.progress?.secondsLeft.map { " · \(Format.duration($0)) left" } ?? ""
             return "\(morph.finishedCount) of \(morph.frames.count)\(left)"
         }
-        if morph.wasCancelled { return "stopped · \(morph.finishedCount) of \(morph.frames.count) kept · Enter goes on" }
+        if morph.wasCancelled {
+            return "stopped · \(morph.finishedCount) of \(morph.frames.count) kept · \(key(.openFrame)) goes on"
+        }
         return "\(morph.finishedCount) frames" + (morph.evenness.map { " · evenness \(Format.similarity($0))" } ?? "")
     }
 }

@@ -46,6 +46,13 @@ extension ExplorerModel {
         case .child(let place):
             if brood?.selected == place { return perform(.takeChild) }
             brood?.selected = place
+        case .contact(let place):
+            if contact?.selected == place { return perform(.takeContact) }
+            contact?.selected = place
+        case .passportFace(let place):
+            guard let axis = axes.selectedAxis else { return [] }
+            go(to: .explore)
+            return setAxis(axis, to: Passport.stops[place])
         case .nearest(let row):
             if let place = people.items.firstIndex(of: .identity(row)) {
                 people.selected = place
@@ -80,7 +87,7 @@ extension ExplorerModel {
         case .slider(let axis, _):
             choose(axis: axis)
             return changeAxis(by: up ? 0.25 : -0.25)
-        case .axis, .pane(.explore): return perform(up ? .axisUp : .axisDown)
+        case .axis, .pane(.explore), .pane(.model): return perform(up ? .axisUp : .axisDown)
         case .galleryCell, .pane(.people), .pane(.saved): return perform(up ? .galleryUp : .galleryDown)
         case .step: return perform(up ? .undo : .redo)
         case .frame, .pane(.morph): return perform(up ? .frameBack : .frameForward)

@@ -80,7 +80,7 @@ extension ExplorerModel {
         } else if let command = keys.command(for: event, in: scope) {
             effects += perform(command)
         } else if case .character(let character) = event.key, !event.control, !event.alt {
-            say("\(KeyName.words(for: KeyEvent(.character(character)))) does nothing here · ? lists the keys")
+            say("\(KeyName.words(for: KeyEvent(.character(character)))) does nothing here · \(key(.help)) lists the keys")
         }
         return effects
     }
@@ -152,7 +152,8 @@ extension ExplorerModel {
     /// What follows from the state as it now is: scrolling, pictures that are wanted, pictures that are not.
     private mutating func settle() -> [ExplorerEffect] {
         guard index != nil else { return [] }
-        if screen == .explore { scrollAxes() }
+        if screen == .explore || screen == .model { scrollAxes() }
+        preparePassport()
         var effects = wantMorph()
         effects += wantThumbnails()
         restForNearest()
@@ -168,6 +169,7 @@ extension ExplorerModel {
             if let key { kept.insert(key) }
         }
         if let brood { kept.formUnion(brood.pictures.values) }
+        kept.formUnion(loosePictures.compactMap { pictures.picture(of: $0) })
         for item in visibleItems(pagesAhead: 0) {
             if let key = thumbnails[item] { kept.insert(key) }
         }

@@ -10,6 +10,10 @@ enum HitTarget: Sendable, Hashable {
     case step(Int)
     case galleryCell(Int)
     case child(Int)
+    /// A face of the seed test.
+    case contact(Int)
+    /// A face of the passport, by its stop.
+    case passportFace(Int)
     case nearest(Int)
     case frame(Int)
     case paletteRow(Int)

@@ -6,7 +6,9 @@ extension ExplorerModel {
         let layout = exploreLayout(size: size)
         drawAxes(on: &canvas, in: layout.list)
         drawInfo(on: &canvas, in: layout.info)
-        if brood != nil {
+        if contact != nil {
+            drawContact(on: &canvas, in: layout.preview)
+        } else if brood != nil {
             drawBrood(on: &canvas, in: layout.preview)
         } else {
             drawPreview(on: &canvas, in: layout.preview)
@@ -28,12 +30,12 @@ extension ExplorerModel {
         guard inner.columns >= 20, inner.rows > 0 else { return }
         if !index.hasCodes {
             canvas.centred("this space has no weight VAE, so no axes to move", in: inner, row: inner.rows / 2 - 1, .dim)
-            canvas.centred("w2w train makes one · 2 shows its people", in: inner, row: inner.rows / 2, .dim)
+            canvas.centred("w2w train makes one · \(key(.showPeople)) shows its people", in: inner, row: inner.rows / 2, .dim)
             return
         }
         if axes.rows.isEmpty {
             canvas.centred("no axis goes along with “\(axes.query)”", in: inner, row: inner.rows / 2, .dim)
-            canvas.centred("Esc shows all", in: inner, row: inner.rows / 2 + 1, .dim)
+            canvas.centred("\(key(.back)) shows all", in: inner, row: inner.rows / 2 + 1, .dim)
             return
         }
         let fold = foldLine
@@ -112,22 +114,19 @@ extension ExplorerModel {
     }
 
     /// Both attributes of a name, or the stronger one alone where there is no room for both.
-    private static func fitting(_ name: String, _ columns: Int) -> String {
+    static func fitting(_ name: String, _ columns: Int) -> String {
         guard TextWidth.columns(of: name) > columns, let comma = name.firstIndex(of: ",") else { return name }
         return String(name[..<comma])
     }
 
     /// How strongly an axis acts, as a bar of eighths.
-    private static func strength(_ effect: Float) -> String {
-        guard effect.isFinite, effect > 0.01 else { return " " }
-        let bars = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
-        return bars[Int((effect.clamped(to: 0...1) * 7).rounded())]
-    }
+    private static func strength(_ effect: Float) -> String { effect > 0.01 ? Canvas.level(effect) : " " }
 
     private func drawWelcome(on canvas: inout Canvas, in rect: Rect) {
         let lines = [
-            ("←→", "change the face"), ("↑↓", "another axis"), ("n", "somebody new"), ("2", "everybody of this space"),
-            ("?", "all keys"),
+            (key(.less) + key(.more), "change the face"), (key(.axisUp) + key(.axisDown), "another axis"),
+            (key(.sample), "somebody new"), (key(.showPeople), "everybody of this space"),
+            (key(.help), "all keys"),
         ]
         let card = Rect(
             x: rect.x + max(2, (rect.columns - 38) / 2), y: rect.maxY - lines.count - 4, columns: min(38, rect.columns - 4),
@@ -185,7 +184,8 @@ extension ExplorerModel {
             "Preview", compared.flatMap { name in end(name).map { "\(name == .a ? "A" : "B"): \($0.name)" } } ?? trail.step.title,
         ]
         if preview.isStale { titles.append("stale") }
-        let inner = canvas.pane(rect, titles: titles)
+        var inner = canvas.pane(rect, titles: titles)
+        if showsModels { inner = drawOtherModels(on: &canvas, in: inner) }
         if let key = preview.shown, pictures.contains(key), showsPictures {
             canvas.picture(key, slot: "preview", in: inner, isDraft: preview.isDraft)
         } else if !showsPictures {
@@ -210,13 +210,13 @@ extension ExplorerModel {
             if let seconds = preview.seconds, let steps = preview.shownRequest?.settings.steps {
                 canvas.note("\(steps) steps · \(Format.duration(seconds))", on: rect)
             }
-        case .cancelled: canvas.note("stopped · Enter draws it", on: rect, .warning)
+        case .cancelled: canvas.note("stopped · \(key(.drawAgain)) draws it", on: rect, .warning)
         case .idle, .failed: break
         }
     }
 
     private func drawPreviewFailure(_ failure: EngineFailure, on canvas: inout Canvas, pane: Rect, inner: Rect) {
-        canvas.note("failed · Enter tries again", on: pane, .warning)
+        canvas.note("failed · \(key(.drawAgain)) tries again", on: pane, .warning)
         guard canvas.placements.isEmpty else { return }
         let area = inner.inset(left: 2, right: 2)
         var row = max(0, inner.rows / 2 - 2)
@@ -304,7 +304,8 @@ extension ExplorerModel {
             let inner = canvas.pane(rect, titles: ["Trail"])
             drawTrailLine(trail, on: &canvas, in: inner.inset(left: 1, right: 1))
         case .faces:
-            let inner = canvas.pane(rect, titles: ["Trail", trail.canUndo ? "u undo" : "", trail.canRedo ? "Ctrl-R redo" : ""])
+            let inner = canvas.pane(
+                rect, titles: ["Trail", trail.canUndo ? "\(key(.undo)) undo" : "", trail.canRedo ? "\(key(.redo)) redo" : ""])
             drawTrailFaces(trail, on: &canvas, in: inner.inset(left: 1, right: 1))
         }
     }

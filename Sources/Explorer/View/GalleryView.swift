@@ -18,13 +18,13 @@ extension ExplorerModel {
             let inner = panes.gallery.inset(by: 1)
             let words =
                 people.query.isEmpty
-                ? "this space has no identities · n in Explore draws somebody"
-                : "nobody matches “\(people.query)” · Esc shows everybody"
+                ? "this space has no identities · \(key(.sample)) in Explore draws somebody"
+                : "nobody matches “\(people.query)” · \(key(.back)) shows everybody"
             canvas.centred(words, in: inner, row: inner.rows / 2, .dim)
         } else {
             drawGallery(people, .people, on: &canvas, size: size)
         }
-        drawSide(people, on: &canvas, in: panes.side)
+        drawSide(people, on: &canvas, in: panes)
     }
 
     // MARK: Saved
@@ -43,16 +43,18 @@ extension ExplorerModel {
             let middle = inner.rows / 2
             canvas.centred("nothing saved yet", in: inner, row: middle - 1, bold: true)
             canvas.centred(
-                "press f on a face you like: in Explore, among People, on a frame of a Morph", in: inner, row: middle, .dim)
-            canvas.centred("F gives it a name and tags", in: inner, row: middle + 1, .dim)
+                "press \(key(.keep)) on a face you like: in Explore, among People, on a frame of a Morph", in: inner, row: middle,
+                .dim)
+            canvas.centred("\(key(.keepNamed)) gives it a name and tags", in: inner, row: middle + 1, .dim)
             return
         }
         if saved.items.isEmpty {
-            canvas.centred("nothing saved matches “\(saved.query)” · Esc shows all", in: inner, row: inner.rows / 2, .dim)
+            canvas.centred(
+                "nothing saved matches “\(saved.query)” · \(key(.back)) shows all", in: inner, row: inner.rows / 2, .dim)
         } else {
             drawGallery(saved, .saved, on: &canvas, size: size)
         }
-        drawSide(saved, on: &canvas, in: panes.side)
+        drawSide(saved, on: &canvas, in: panes)
     }
 
     // MARK: The grid of faces
@@ -130,18 +132,26 @@ extension ExplorerModel {
 
     // MARK: The chosen face, large
 
-    private func drawSide(_ gallery: Gallery, on canvas: inout Canvas, in rect: Rect) {
-        guard rect.columns >= 10, rect.rows >= 8, let item = gallery.selectedItem else { return }
+    private func drawSide(_ gallery: Gallery, on canvas: inout Canvas, in panes: GalleryPanes) {
+        let rect = panes.side
+        guard rect.columns >= 10, rect.rows >= 6, let item = gallery.selectedItem else { return }
         let inner = canvas.pane(rect, titles: [name(of: item)])
-        let faceRows = max(1, min(Int(Double(inner.columns - 2) / cellAspect), inner.rows * 3 / 5))
-        let face = Rect(x: inner.x, y: inner.y, columns: inner.columns, rows: faceRows)
+        let faceRows =
+            panes.isStacked ? inner.rows : max(1, min(Int(Double(inner.columns - 2) / cellAspect), inner.rows * 3 / 5))
+        let faceColumns = min(inner.columns, Int((Double(faceRows) * cellAspect).rounded()))
+        let face =
+            panes.isStacked
+            ? Rect(x: inner.x + 1, y: inner.y, columns: faceColumns, rows: faceRows)
+            : Rect(x: inner.x, y: inner.y, columns: inner.columns, rows: faceRows)
         if let key = thumbnails[item], pictures.contains(key), showsPictures {
             canvas.picture(key, slot: "side", in: face)
         } else if showsPictures {
-            let columns = min(inner.columns, Int((Double(faceRows) * cellAspect).rounded()))
-            canvas.placeholder(Rect(x: face.x + (face.columns - columns) / 2, y: face.y, columns: columns, rows: faceRows))
+            canvas.placeholder(
+                Rect(x: face.x + (face.columns - faceColumns) / 2, y: face.y, columns: faceColumns, rows: faceRows))
         }
-        let text = Rect(x: inner.x + 1, y: face.maxY + 1, columns: inner.columns - 2, rows: inner.maxY - face.maxY - 1)
+        let text =
+            panes.isStacked
+            ? inner.inset(left: faceColumns + 3, right: 1) : inner.inset(left: 1, top: faceRows + 1, right: 1)
         switch item {
         case .identity(let row): drawIdentity(row, item, on: &canvas, in: text)
         case .favourite(let id): if let favourite = favourite(id) { drawFavourite(favourite, item, on: &canvas, in: text) }

@@ -80,18 +80,30 @@ struct ExploreLayout: Sendable, Hashable {
     }
 }
 
-/// A gallery with the face in hand beside it.
+/// A gallery with the face in hand beside it, above it in a narrow window.
 struct GalleryPanes: Sendable, Hashable {
     var gallery: Rect
     /// Empty where there is no room.
     var side: Rect
+    /// Whether the face in hand stands above the gallery, with its words at its right.
+    var isStacked: Bool
+
+    /// The narrowest window in which a list has something beside it.
+    static let leastSideBySide = 100
 
     init(body: Rect, aspect: Double) {
-        let columns =
-            body.columns >= 84
-            ? min(max(30, body.columns * 3 / 10), Int(Double(body.rows - 10) * aspect) + 4).clamped(to: 26...64) : 0
-        gallery = Rect(x: body.x, y: body.y, columns: body.columns - columns, rows: body.rows)
-        side = Rect(x: gallery.maxX, y: body.y, columns: columns, rows: body.rows)
+        isStacked = body.columns < Self.leastSideBySide
+        if isStacked {
+            // Half of the height, so that one row of faces stays below; the face leaves half of the width to the words.
+            let face = Int(Double(body.columns / 2 - 2) / aspect)
+            let rows = min(body.rows * 11 / 20, face + 2)
+            side = Rect(x: body.x, y: body.y, columns: body.columns, rows: rows >= 7 ? rows : 0)
+            gallery = Rect(x: body.x, y: side.maxY, columns: body.columns, rows: body.rows - side.rows)
+        } else {
+            let columns = min(max(30, body.columns * 3 / 10), Int(Double(body.rows - 10) * aspect) + 4).clamped(to: 26...64)
+            gallery = Rect(x: body.x, y: body.y, columns: body.columns - columns, rows: body.rows)
+            side = Rect(x: gallery.maxX, y: body.y, columns: columns, rows: body.rows)
+        }
     }
 }
 
@@ -174,14 +186,18 @@ extension ExplorerModel {
         let silent = index.description.axes.count - index.active.count
         guard silent > 0 else { return nil }
         return axes.unfolded
-            ? "all shown · z folds the \(silent) silent ones" : "\(silent) silent ax\(silent == 1 ? "is" : "es") folded · z"
+            ? "all shown · \(key(.collapsedAxes)) folds the \(silent) silent ones"
+            : "\(silent) silent ax\(silent == 1 ? "is" : "es") folded · \(key(.collapsedAxes))"
     }
+
+    /// Rows of the list of axes on the screen at hand.
+    var listRows: Int { screen == .model ? modelListRows(size: size) : axisRows(size: size) }
 
     func galleryLayout(_ screen: ScreenName, size: Size) -> GalleryLayout {
         let panes = GalleryPanes(body: body(size: size), aspect: cellAspect)
         let gallery = screen == .saved ? saved : people
         return GalleryLayout(
-            area: panes.gallery.inset(left: 2, top: 1, right: 1, bottom: 1), captionRows: screen == .saved ? 3 : 2,
+            area: panes.gallery.inset(left: 2, top: 1, right: 2, bottom: 1), captionRows: screen == .saved ? 3 : 2,
             zoom: gallery.zoom,
             aspect: cellAspect)
     }

@@ -109,7 +109,8 @@ extension ExplorerModel {
                 bold: end(name) != nil)
         }
         canvas.centred(
-            "a and b make a face an end: in Explore (1), among People (2), on a Saved one (4)", in: inner, row: middle + 1, .dim)
+            "\(key(.setA)) and \(key(.setB)) make a face an end: in Explore (\(key(.showExplore))), among People (\(key(.showPeople))), on a Saved one (\(key(.showSaved)))",
+            in: inner, row: middle + 1, .dim)
         canvas.centred("then the walk between them is drawn here", in: inner, row: middle + 2, .dim)
         for (name, rect) in [(EndName.a, layout.a), (.b, layout.b)] {
             if let key = end(name)?.picture, pictures.contains(key), showsPictures,

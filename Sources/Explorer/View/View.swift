@@ -21,6 +21,7 @@ extension ExplorerModel {
             case .people: drawPeople(on: &canvas, size: size)
             case .morph: drawMorph(on: &canvas, size: size)
             case .saved: drawSaved(on: &canvas, size: size)
+            case .model: drawModel(on: &canvas, size: size)
             }
         }
         drawFoot(on: &canvas)
@@ -40,12 +41,15 @@ extension ExplorerModel {
 
     // MARK: The top line
 
+    /// The key of a screen; nothing where it has none.
+    private func tabKey(_ screen: ScreenName) -> String { keys.keys(for: screen.command).first.map(KeyName.words) ?? "·" }
+
     private func drawTop(on canvas: inout Canvas) {
         var x = canvas.text("w2w", x: 1, y: 0, .accent, bold: true) + 2
         for name in ScreenName.allCases {
             let isHere = name == screen
             let start = x
-            x = canvas.text(" \(name.rawValue + 1) ", x: x, y: 0, isHere ? .accent : .dim, selected: isHere)
+            x = canvas.text(" \(tabKey(name)) ", x: x, y: 0, isHere ? .accent : .dim, selected: isHere)
             x = canvas.text("\(name.title) ", x: x, y: 0, isHere ? .accent : .text, selected: isHere, bold: isHere)
             canvas.hit(Rect(x: start, y: 0, columns: x - start, rows: 1), .command(name.command))
             x += 1
@@ -91,7 +95,7 @@ extension ExplorerModel {
             }
             row += 1
         }
-        canvas.text("Enter tries again · q leaves", x: inner.x, y: inner.y + row, .dim, clip: inner)
+        canvas.text("\(key(.drawAgain)) tries again · \(key(.quit)) leaves", x: inner.x, y: inner.y + row, .dim, clip: inner)
     }
 
     // MARK: The foot: a line being typed, or hints and a word on what happened

@@ -54,6 +54,7 @@ struct ExploreCommand: ParsableCommand {
         let isColourless = !(environment["NO_COLOR"] ?? "").isEmpty
         let (themes, complaint) = try ThemeShelf(directories: folders)
             .themes(wanted: theme, remembered: preferences.theme, isColourless: isColourless)
+        let (keys, keyComplaint) = KeyShelf.keys(at: folders.keys)
         let library = try Library(path: folders.library)
         defer { library.close() }
 
@@ -70,8 +71,8 @@ struct ExploreCommand: ParsableCommand {
         let model = ExplorerModel(
             options: ExplorerOptions(
                 space: space.source, size: screen.size, glyphs: screen.glyphs, cellAspect: screen.cellAspect, themes: themes,
-                randomSeed: UInt64(Date().timeIntervalSince1970 * 1000), isFirstRun: !preferences.welcomeSeen,
-                secondsFromUTC: TimeZone.current.secondsFromGMT(), notice: complaint))
+                keys: keys, randomSeed: UInt64(Date().timeIntervalSince1970 * 1000), isFirstRun: !preferences.welcomeSeen,
+                secondsFromUTC: TimeZone.current.secondsFromGMT(), notice: complaint ?? keyComplaint))
         let session = ExploreSession(
             model: model, screen: screen, engine: engine, library: library, box: box, preferences: preferences,
             preferencesPath: preferencesPath)

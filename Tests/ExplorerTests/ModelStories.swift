@@ -1,0 +1,182 @@
+import EngineAPI
+import ScreenModel
+import Testing
+
+@testable import Explorer
+
+@Suite("The Model screen, the seed test, the models side by side") struct ModelStories {
+    /// The town with a PCA beside its weight VAE, in the coordinates of either.
+    static func town(_ model: WeightModel) -> SpaceDescription {
+        var town = TestSpace.description(axes: model == .vae ? 12 : 6, fingerprint: model == .vae ? "f00d" : "bead")
+        town.model = model
+        town.models = [.vae, .pca]
+        town.decoder = model == .vae ? "vanilla VAE" : "PCA"
+        town.record = SpaceRecord(
+            measures: [
+                .init(name: "reconstruction.vae.r2", value: 0.608), .init(name: "reconstruction.pca.r2", value: 0.598),
+                .init(name: "identity.consistency", value: 0.81),
+            ],
+            training: (1...20).map { .init(step: $0, loss: 1 / Double($0), validationR2: 1 - 1 / Double($0)) },
+            parts: [.init(path: "vae.json", digest: String(repeating: "ab", count: 32))])
+        return town
+    }
+
+    /// The requests of the thumbnails asked for last.
+    private func wanted(_ story: Story) -> [RenderRequest] {
+        guard
+            case (_, .thumbnails(let requests))? = story.lastSubmitted(where: { if case .thumbnails = $0 { true } else { false } }
+            )
+        else { return [] }
+        return requests
+    }
+
+    @Test("an axis opens its passport: five faces from −2 to +2 σ of the face in hand, figures, people, attributes")
+    func passport() throws {
+        var story = Story.opened(Self.town(.vae))
+        story.press(.right)
+        story.press("p")
+        #expect(story.model.screen == .model)
+        let axis = try #require(story.model.axes.selectedAxis)
+        let code = try #require(story.step?.code)
+        let requests = story.model.passportRequests
+        #expect(requests.count == 5)
+        // What has been drawn is not asked for again.
+        #expect(wanted(story) == requests.filter { story.model.pictures.picture(of: $0) == nil } && !wanted(story).isEmpty)
+        for (stop, request) in zip(Passport.stops, requests) {
+            var expected = code
+            expected[axis] = 0.5 + 2 * stop
+            #expect(request.subject == .code(expected))
+        }
+        story.finishThumbnails()
+        #expect(story.frame.placements.filter { $0.slot.hasPrefix("passport") }.count == 5)
+        #expect(story.screen.contains("male") && story.screen.contains("KL 3.00 nats"))
+        #expect(story.screen.contains("R2 VAE 0.608 · PCA 0.598") && story.screen.contains("consistent 0.81"))
+        #expect(story.screen.contains("sha256 abababab"))
+        // The next axis has faces of its own; the choice holds in Explore.
+        story.press(.down)
+        let next = try #require(story.model.axes.selectedAxis)
+        #expect(next != axis && story.model.passport?.axis == next)
+        #expect(Set(wanted(story)).isSubset(of: story.model.passportRequests) && wanted(story).count >= 4)
+        story.press(.enter)
+        #expect(story.model.screen == .explore && story.model.axes.selectedAxis == next)
+        // Nobody looks at the faces any more.
+        #expect(story.all.contains { if case .cancel = $0 { true } else { false } })
+    }
+
+    @Test("a face of the passport is clicked: the axis goes there")
+    func clickFace() throws {
+        var story = Story.opened(Self.town(.vae))
+        story.press("5")
+        let canvas = story.model.canvas(size: story.model.size)
+        let hit = try #require(canvas.hits.first { $0.target == .passportFace(4) })
+        let axis = try #require(story.model.axes.selectedAxis)
+        story.click(Point(x: hit.rect.x + 1, y: hit.rect.y + 1))
+        #expect(story.model.screen == .explore)
+        #expect(abs(story.sigma(axis) - 2) < 1e-5)
+    }
+
+    @Test("the histogram counts everybody once, the prior sums to one, and a shifted posterior is told in nats")
+    func histogram() {
+        let index = SpaceIndex(TestSpace.description())
+        let passport = Passport(axis: 3, in: index)
+        #expect(abs(passport.people.reduce(0, +) - 1) < 1e-5)
+        #expect(abs(passport.prior.reduce(0, +) - 1) < 1e-5)
+        #expect(passport.prior[Passport.bins / 2] == passport.prior.max())
+        #expect(abs(passport.aggregate - (0.25 + 4 - 1 - 1.3862944) / 2) < 1e-4)
+        #expect(Passport.divergence(mean: 0, deviation: 1) == 0)
+        #expect(Passport.divergence(mean: .nan, deviation: 1) == 0 && Passport.divergence(mean: 0, deviation: 0) == 0)
+    }
+
+    @Test("in a narrow window the space has the passport's place, and back")
+    func narrow() {
+        var story = Story.opened(Self.town(.vae), size: Size(columns: 80, rows: 24))
+        story.press("5")
+        #expect(story.screen.contains("Passport") && !story.screen.contains("fingerprint"))
+        story.press("v")
+        #expect(!story.screen.contains("Passport") && story.screen.contains("fingerprint"))
+        story.press("v")
+        #expect(story.screen.contains("Passport"))
+    }
+
+    @Test("the seed test draws the face under six seeds; Enter goes on with one")
+    func seeds() throws {
+        var story = Story.opened()
+        story.press("x")
+        let requests = wanted(story)
+        #expect(requests.map(\.settings.seed) == [89, 90, 91, 92, 93])
+        #expect(Set(requests.map(\.subject)).count == 1)
+        #expect(story.screen.contains("seed 93"))
+        story.press(.right)
+        story.press(.enter)
+        #expect(story.model.contact == nil)
+        #expect(story.step?.settings.seed == 89)
+        story.press("x")
+        story.press(.escape)
+        #expect(story.model.contact == nil && story.step?.settings.seed == 89)
+    }
+
+    @Test("the models stand side by side and follow the sliders; the person's own weights stand there until something is changed")
+    func sideBySide() throws {
+        var story = Story.opened(Self.town(.vae))
+        let code = try #require(story.step?.code)
+        story.press("w")
+        #expect(wanted(story).map(\.subject) == [.through(.pca, .code(code)), .identity("p00001")])
+        #expect(story.screen.contains("PCA") && story.screen.contains("own weights"))
+        story.press(.right)
+        let moved = try #require(story.step?.code)
+        #expect(wanted(story).map(\.subject) == [.through(.pca, .code(moved))])
+        story.press("w")
+        #expect(!story.screen.contains("own weights"))
+        // A space with one model says so.
+        var alone = Story.opened()
+        alone.press("w")
+        #expect(alone.toast.contains("weight VAE only"))
+    }
+
+    @Test("another model is used: the same person in its coordinates, and each model keeps its walk")
+    func otherModel() throws {
+        var story = Story.opened(Self.town(.vae))
+        story.press("2")
+        story.press(.right)
+        story.press(.enter)
+        story.press(.right)
+        let code = try #require(story.step?.code)
+        story.press("5")
+        story.press("w")
+        func answer(_ model: WeightModel) throws {
+            let (id, command) = try #require(story.lastSubmitted(where: { if case .use = $0 { true } else { false } }))
+            guard case .use(model) = command else {
+                Issue.record("\(command)")
+                return
+            }
+            story.send(.engine(.opened(id, Self.town(model))))
+            story.send(.engine(.finished(id)))
+        }
+        try answer(.pca)
+        #expect(story.step?.title == "p00002")
+        #expect(story.step?.code.count == 6)
+        #expect(story.model.axes.rows.allSatisfy { $0 < 6 })
+        #expect(story.lastPreview?.request.subject == .code(try #require(story.step?.code)))
+        #expect(!story.screen.contains("nats"))
+        story.press("w")
+        try answer(.vae)
+        #expect(story.step?.code == code)
+    }
+
+    @Test("a small picture of a gallery does not pass for the finished one, but is shown until that is there")
+    func smallPictures() {
+        var store = PictureStore()
+        let request = RenderRequest(
+            subject: .base,
+            settings: GenerationSettings(
+                prompt: "x", seed: 1, steps: 2, guidance: 1, scheduler: .ddim, width: 512, height: 512))
+        let small = store.add(TestSpace.picture(), finishedFor: request, isSmall: true)
+        #expect(store.finishedPicture(of: request) == nil && store.picture(of: request) == small)
+        let full = store.add(TestSpace.picture(90, side: 512), finishedFor: request)
+        #expect(store.finishedPicture(of: request) == full && store.picture(of: request) == full)
+        store.remove(full)
+        #expect(store.picture(of: request) == small)
+        store.remove(small)
+        #expect(store.picture(of: request) == nil && store.bytes == 0)
+    }
+}
