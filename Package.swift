@@ -58,6 +58,9 @@ let package = Package(
         .target(name: "EngineAPI", dependencies: ["ImageCore"]),
         .target(name: "ScreenModel", swiftSettings: optimised),
 
+        // A terminal played by a program: the benchmarks and the tests press its keys and read its screen.
+        .target(name: "PseudoTerminal", swiftSettings: optimised),
+
         // What a person meets.
         .target(
             name: "Library",
@@ -71,7 +74,7 @@ let package = Package(
             name: "w2w",
             dependencies: [
                 "Terminal", "Explorer", "Library", "Engine", "EngineAPI", "ScreenModel", "ImageCore", "WeightSpace",
-                "StableDiffusion", "NeuralNetworks", "Checkpoints", "TensorKit",
+                "StableDiffusion", "NeuralNetworks", "Checkpoints", "TensorKit", "PseudoTerminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -103,10 +106,12 @@ let package = Package(
         .testTarget(
             name: "ExplorerTests", dependencies: ["Explorer", "EngineAPI", "ScreenModel", "ImageCore"], exclude: ["Goldens"]),
         .testTarget(
-            name: "TerminalTests", dependencies: ["Terminal", "ScreenModel", "ImageCore", "PseudoTerminal", "TerminalDemo"]),
-        .testTarget(name: "w2wTests", dependencies: ["w2w", "ImageCore", "ScreenModel", "Terminal", "PseudoTerminal"]),
-        // A terminal for tests to play, and a small program on `Terminal` alone for them to play with.
-        .target(name: "PseudoTerminal", path: "Tests/PseudoTerminal", swiftSettings: optimised),
+            name: "TerminalTests",
+            dependencies: ["Terminal", "ScreenModel", "ImageCore", "PseudoTerminal", "BuiltPrograms", "TerminalDemo"]),
+        .testTarget(
+            name: "w2wTests", dependencies: ["w2w", "ImageCore", "ScreenModel", "Terminal", "PseudoTerminal", "BuiltPrograms"]),
+        // A small program on `Terminal` alone for tests to play with, and where the programs are that they start.
+        .target(name: "BuiltPrograms", path: "Tests/BuiltPrograms"),
         .executableTarget(
             name: "TerminalDemo", dependencies: ["Terminal", "ScreenModel", "ImageCore"], path: "Tests/TerminalDemo"),
     ],

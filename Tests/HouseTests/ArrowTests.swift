@@ -17,13 +17,14 @@ private enum House {
         "EngineAPI": ["ImageCore"],
         "ScreenModel": [],
         "ImageCore": ["CPNG", "CJPEG"],
+        "PseudoTerminal": [],
         "Library": ["EngineAPI", "ImageCore", "GRDB"],
         "Explorer": ["EngineAPI", "ScreenModel", "ImageCore", "TOMLKit"],
         "Terminal": ["ScreenModel", "ImageCore", "CNcursesw", "CSixel"],
         "w2w": [
             "Terminal", "Explorer", "Library", "Engine", "EngineAPI", "ScreenModel", "ImageCore", "WeightSpace",
             "StableDiffusion",
-            "NeuralNetworks", "Checkpoints", "TensorKit", "ArgumentParser", "Logging",
+            "NeuralNetworks", "Checkpoints", "TensorKit", "PseudoTerminal", "ArgumentParser", "Logging",
         ],
     ]
 

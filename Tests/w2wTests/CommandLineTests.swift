@@ -69,7 +69,7 @@ import Testing
         ErrorCase(
             arguments: "bench nonsense",
             expected:
-                "w2w bench: There is no benchmark 'nonsense'. There are conv, gemm, text, unet, decoder, preview, gallery, train, startup."
+                "w2w bench: There is no benchmark 'nonsense'. There are \(BenchSuite.names.joined(separator: ", "))."
         ),
         ErrorCase(
             arguments: "explore --graphics loud",

@@ -19,7 +19,8 @@ struct BenchCommand: ParsableCommand {
               preview    key to first look, key to finished face
               gallery    one face of a gallery
               train      one training step of the weight VAE
-              startup    start of the process; opening a space
+              keys       key to screen while faces are drawn, on a pseudo-terminal with sixel
+              startup    start of the process; first screen; opening a space
               shortcuts  what the preview's shortcuts lose against full runs (not part of all)
 
             Examples:

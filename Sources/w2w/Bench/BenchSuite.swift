@@ -7,7 +7,7 @@ import WeightSpace
 /// What `w2w bench` can measure. The models are loaded once, when a benchmark first needs them.
 final class BenchSuite {
     /// In the order in which they run: from the kernels up.
-    static let names = ["conv", "gemm", "text", "unet", "decoder", "preview", "gallery", "train", "startup", "shortcuts"]
+    static let names = ["conv", "gemm", "text", "unet", "decoder", "preview", "gallery", "train", "keys", "startup", "shortcuts"]
 
     let source: SpaceSource
     let stopwatch: Stopwatch
@@ -31,6 +31,7 @@ final class BenchSuite {
         case "preview": try preview()
         case "gallery": try gallery()
         case "train": try training()
+        case "keys": try keys()
         case "startup": try startup()
         case "shortcuts": try shortcuts()
         default: throw CommandFailure("there is no benchmark '\(name)'.", status: .wrongUsage)

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A program on a pseudo-terminal that a test plays: keys go in, the screen comes out.
+/// A program on a pseudo-terminal that a test or a benchmark plays: keys go in, the screen comes out.
 public final class Session: Sendable {
     /// Something did not happen in time; carries the screen for the reader.
     public struct Timeout: Error, CustomStringConvertible {
@@ -28,6 +28,13 @@ public final class Session: Sendable {
         var due: [(at: Double, bytes: [UInt8], continues: Bool)] = []
         var shouldStop = false
         var ending: Ending?
+        var watch: Watch?
+    }
+
+    /// A condition that is looked at after each piece of output, and when it came true.
+    private struct Watch {
+        var condition: @Sendable (TerminalModel) -> Bool
+        var met: Double?
     }
 
     private let state: Mutex<State>
@@ -178,6 +185,32 @@ public final class Session: Sendable {
         }
     }
 
+    /// Does something and measures how long the screen takes to show it: the condition is looked at after each piece of output.
+    /// - Parameters:
+    ///   - what: for the error.
+    ///   - timeout: in seconds.
+    ///   - action: what starts the clock, usually a key.
+    ///   - condition: what the screen must show; false until the action.
+    /// - Returns: seconds.
+    /// - Throws: `Timeout`, also when the program ends.
+    public func seconds(
+        until what: String, timeout: Double = 30, after action: () -> Void = {},
+        _ condition: @escaping @Sendable (TerminalModel) -> Bool
+    ) throws -> Double {
+        let began = Self.now()
+        state.withLock { $0.watch = Watch(condition: condition, met: condition($0.model) ? began : nil) }
+        defer { state.withLock { $0.watch = nil } }
+        action()
+        while true {
+            if let met = state.withLock({ $0.watch?.met }) { return met - began }
+            let hasEnded = reap() != nil
+            if hasEnded || Self.now() > began + timeout {
+                throw Timeout(what: what + (hasEnded ? " (the program has ended)" : ""), screen: screenText)
+            }
+            usleep(1000)
+        }
+    }
+
     /// Waits for words on the screen.
     public func waitForText(_ words: String, timeout: Duration = .seconds(90)) async throws {
         try await waitUntil("\"\(words)\"", timeout: timeout) { $0.text.contains(words) }
@@ -322,6 +355,7 @@ public final class Session: Sendable {
                     state.due.append((at, Array(all[start..<min(all.count, start + pieces.bytes)]), start > 0))
                 }
             }
+            if let watch = state.watch, watch.met == nil, watch.condition(state.model) { state.watch?.met = Self.now() }
         }
     }
 
