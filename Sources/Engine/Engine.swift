@@ -11,12 +11,14 @@ public final class Engine: EngineService {
     /// - Parameters:
     ///   - cacheDirectory: Where thumbnails are kept between runs of the program.
     ///   - directionsDirectory: Where a person's own directions are kept, a file for each space and model; nil puts them into the cache.
+    ///   - yieldsToScreen: Whether the models leave a busy processor to the threads of a user interface.
     ///   - events: Takes the events, on the engine's queue; what takes long there holds the engine up.
     public init(
-        cacheDirectory: String, directionsDirectory: String? = nil, events: @escaping @Sendable (EngineEvent) -> Void
+        cacheDirectory: String, directionsDirectory: String? = nil, yieldsToScreen: Bool = false,
+        events: @escaping @Sendable (EngineEvent) -> Void
     ) {
         let directions = directionsDirectory ?? cacheDirectory + "/directions"
-        queue = JobQueue(label: "w2w.engine", events: events) {
+        queue = JobQueue(label: "w2w.engine", stepsBack: yieldsToScreen, events: events) {
             Renderer(cacheDirectory: cacheDirectory, directionsDirectory: directions)
         }
     }

@@ -10,6 +10,8 @@ public struct Behaviour: Sendable {
     public var bytesPerSecond: Int?
     /// Whether the window size that the kernel knows has pixels.
     public var tellsPixels = true
+    /// Whether the pixels of pictures are wanted, or only their places.
+    public var decodesPictures = true
     /// Environment of the program, beyond TERM and the locale.
     public var environment: [String: String] = [:]
 

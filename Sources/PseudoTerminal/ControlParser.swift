@@ -22,6 +22,15 @@ struct ControlParser: Sendable {
     private var buffer: [UInt8] = []
     private var utf8: [UInt8] = []
 
+    /// Takes the longest beginning of `bytes` that is surely inside of a string, many bytes at a time: pictures are long.
+    /// - Returns: how many were taken.
+    mutating func takeString(_ bytes: ArraySlice<UInt8>) -> Int {
+        guard case .string = state else { return 0 }
+        let count = bytes.prefix { $0 >= 0x20 }.count
+        buffer += bytes.prefix(count)
+        return count
+    }
+
     mutating func step(_ byte: UInt8) -> Item? {
         switch state {
         case .ground: return ground(byte)

@@ -70,7 +70,8 @@ public final class Session: Sendable {
         self.master = master
         slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC)
         self.behaviour = behaviour
-        let model = TerminalModel(columns: columns, rows: rows, cellWidth: 8, cellHeight: 16)
+        let model = TerminalModel(
+            columns: columns, rows: rows, cellWidth: 8, cellHeight: 16, decodesPictures: behaviour.decodesPictures)
         state = Mutex(State(model: model))
         var settings = termios()
         tcgetattr(slave, &settings)

@@ -34,6 +34,14 @@ public struct SixelPicture: Sendable, Equatable {
         return count > 0 ? (sum.0 / count, sum.1 / count, sum.2 / count) : nil
     }
 
+    /// Only the size, from the raster attributes (`"` aspect; aspect; width; height); no pixels.
+    init(sizeOf body: some Sequence<UInt8>) {
+        let head = body.prefix(64).drop { $0 != UInt8(ascii: "\"") }.dropFirst()
+        let numbers = head.prefix { $0 == UInt8(ascii: ";") || (0x30...0x39).contains($0) }.split(separator: UInt8(ascii: ";"))
+            .compactMap { Int(String(decoding: $0, as: UTF8.self)) }
+        if numbers.count >= 4 { (width, height) = (numbers[2], numbers[3]) }
+    }
+
     /// Decodes what follows the introducer.
     public init(_ body: some Sequence<UInt8>) {
         let bytes = Array(body)

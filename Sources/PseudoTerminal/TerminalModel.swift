@@ -83,7 +83,11 @@ public struct TerminalModel: Sendable {
     private var lastCharacter: Character = " "
     private var parser = ControlParser()
 
-    public init(columns: Int, rows: Int, cellWidth: Int, cellHeight: Int) {
+    /// Whether pictures are decoded; without it only their size is read, which a benchmark wants of its terminal.
+    private let decodesPictures: Bool
+
+    public init(columns: Int, rows: Int, cellWidth: Int, cellHeight: Int, decodesPictures: Bool = true) {
+        self.decodesPictures = decodesPictures
         self.columns = columns
         self.rows = rows
         self.cellWidth = cellWidth
@@ -157,8 +161,11 @@ public struct TerminalModel: Sendable {
     /// - Returns: the questions in it, in order.
     public mutating func feed(_ bytes: some Sequence<UInt8>) -> [Question] {
         var questions: [Question] = []
-        for byte in bytes {
-            bytesSeen += 1
+        var rest = Array(bytes)[...]
+        bytesSeen += rest.count
+        while true {
+            rest = rest.dropFirst(parser.takeString(rest))
+            guard let byte = rest.popFirst() else { break }
             guard let item = parser.step(byte) else { continue }
             switch item {
             case .character(let character): put(character)
@@ -446,7 +453,7 @@ public struct TerminalModel: Sendable {
     }
 
     private mutating func draw(_ payload: [UInt8], body: ArraySlice<UInt8>) {
-        let image = SixelPicture(body)
+        let image = decodesPictures ? SixelPicture(body) : SixelPicture(sizeOf: body)
         let wide = (image.width + cellWidth - 1) / cellWidth
         let high = (image.height + cellHeight - 1) / cellHeight
         // A band that reaches into the last row scrolls.

@@ -46,7 +46,7 @@ import Testing
             arguments: "render --base --out a.png --width 100",
             expected: "w2w render: '--width 100' is not a size: 32 to 2048 pixels, divisible by 8."),
         ErrorCase(
-            arguments: "render --base --out a.png --scheduler euler",
+            arguments: "render --base --out a.png --scheduler heun",
             expected:
                 "w2w render: The value 'euler' is invalid for '--scheduler <scheduler>'. Please provide one of 'ddim' and 'dpmpp-2m'."
         ),

@@ -1,5 +1,6 @@
 import Dispatch
 import EngineAPI
+import Glibc
 import Synchronization
 
 /// Carries out jobs one piece at a time on one serial queue.
@@ -20,6 +21,7 @@ final class JobQueue: @unchecked Sendable {
     private let wake = DispatchSemaphore(value: 0)
     private let events: @Sendable (EngineEvent) -> Void
     private let linger: DispatchTimeInterval
+    private let stepsBack: Bool
 
     private let makeRunner: @Sendable () -> any JobRunner
     private var runner: (any JobRunner)?
@@ -28,14 +30,17 @@ final class JobQueue: @unchecked Sendable {
     /// - Parameters:
     ///   - label: Name of the queue.
     ///   - linger: How long the drain waits for more work before it gives its thread back.
+    ///   - stepsBack: Whether the queue's thread, and those it starts for the kernels, leave a busy processor to others (nice 5).
     ///   - events: Called on the queue.
     ///   - runner: Makes what carries out the commands; called once, on the queue.
     init(
-        label: String, linger: DispatchTimeInterval = .seconds(10), events: @escaping @Sendable (EngineEvent) -> Void,
+        label: String, linger: DispatchTimeInterval = .seconds(10), stepsBack: Bool = false,
+        events: @escaping @Sendable (EngineEvent) -> Void,
         runner: @escaping @Sendable () -> any JobRunner
     ) {
         queue = DispatchQueue(label: label, qos: .userInitiated)
         self.linger = linger
+        self.stepsBack = stepsBack
         self.events = events
         makeRunner = runner
     }
@@ -71,6 +76,8 @@ final class JobQueue: @unchecked Sendable {
 
     private func drain() {
         dispatchPrecondition(condition: .onQueue(queue))
+        // On Linux this is the calling thread alone, and what it starts; a thread that has stepped back stays so.
+        if stepsBack { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 5) }
         while true {
             let decision = shared.withLock { $0.table.next(now: .now) }
             switch decision {

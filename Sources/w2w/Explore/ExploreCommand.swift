@@ -66,7 +66,9 @@ struct ExploreCommand: ParsableCommand {
         defer { screen.close() }
 
         let box = MessageBox { screen.wake() }
-        let engine = Engine(cacheDirectory: folders.cache, directionsDirectory: folders.directions) { box.post(.engine($0)) }
+        let engine = Engine(
+            cacheDirectory: folders.cache, directionsDirectory: folders.directions, yieldsToScreen: true
+        ) { box.post(.engine($0)) }
         defer { engine.shutDown() }
         let model = ExplorerModel(
             options: ExplorerOptions(
