@@ -14,11 +14,13 @@ struct CodeFile: Codable {
     var model: WeightModel?
     /// How the code came about, in a few words.
     var origin: String
+    /// The steps that led here, oldest first; a file of a code that came about in one step may have none.
+    var lineage: [String]?
     /// `[latentDim]`, in the prior's units.
     var code: [Float]
 
     enum CodingKeys: String, CodingKey {
-        case format, name, space, model, origin, code
+        case format, name, space, model, origin, lineage, code
         case spaceFingerprint = "space_fingerprint"
     }
 
@@ -71,6 +73,14 @@ struct CodeFile: Codable {
             "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' has another type than expected"
         default: "it is not JSON"
         }
+    }
+
+    /// The steps that led to somebody named on the command line, oldest first: those that a file carries, or the name itself.
+    /// - Throws: `CommandFailure` when the file cannot be read.
+    static func lineage(of argument: String, in description: SpaceDescription, name: String) throws -> [String] {
+        if description.identities.names.contains(argument) { return [argument] }
+        let file = try read(argument)
+        return file.lineage ?? [file.origin]
     }
 
     /// The file's contents.

@@ -87,6 +87,16 @@ final class EngineClient {
         return codes
     }
 
+    /// Directions in the coordinates of the model in use.
+    /// - Throws: `EngineFailure`, or `Cancelled` after Ctrl-C.
+    func directions(_ search: DirectionSearch) throws -> [DirectionDescription] {
+        var found: [DirectionDescription] = []
+        try run(.findDirections(search)) { event in
+            if case .directions(_, let answer) = event { found = answer }
+        }
+        return found
+    }
+
     /// One finished picture.
     /// - Parameters:
     ///   - request: Whose, drawn how.

@@ -10,9 +10,12 @@ enum PictureMetadata {
     ///   - request: Whose picture, drawn how.
     ///   - description: The space.
     ///   - name: What the subject is called.
+    ///   - lineage: The steps that led to the code, oldest first; empty for one that came about in one step.
     /// - Returns: Text chunks for the PNG file.
     /// - Throws: When a code holds a number that JSON cannot say.
-    static func texts(for request: RenderRequest, in description: SpaceDescription, name: String) throws -> [PNGText] {
+    static func texts(
+        for request: RenderRequest, in description: SpaceDescription, name: String, lineage: [String] = []
+    ) throws -> [PNGText] {
         let settings = request.settings
         var texts = [
             PNGText(keyword: "Software", text: "w2w \(W2W.configuration.version)"),
@@ -34,6 +37,9 @@ enum PictureMetadata {
         if let interval = request.guidanceInterval {
             texts.append(PNGText(keyword: "w2w:guidance-interval", text: "\(interval.lowerBound)..\(interval.upperBound)"))
         }
+        if !lineage.isEmpty {
+            texts.append(PNGText(keyword: "w2w:lineage", text: lineage.joined(separator: "\n")))
+        }
         switch request.subject {
         case .base:
             texts.append(PNGText(keyword: "w2w:subject", text: "base"))
@@ -44,7 +50,8 @@ enum PictureMetadata {
         case .code(let code):
             let file = CodeFile(
                 name: name, space: description.name, spaceFingerprint: description.fingerprint, model: description.model,
-                origin: name, code: code.values)
+                origin: lineage.isEmpty ? name : lineage.joined(separator: "; "), lineage: lineage.isEmpty ? nil : lineage,
+                code: code.values)
             texts.append(PNGText(keyword: "w2w:subject", text: "code"))
             texts.append(PNGText(keyword: codeKeyword, text: String(decoding: try file.encoded(), as: UTF8.self)))
         }
