@@ -39,10 +39,13 @@ extension LinearAlgebra {
         return (values[0..<count].reversed(), ordered)
     }
 
-    /// Makes the rows of a matrix orthonormal, in place: the Q of a QR decomposition (Householder).
-    /// - Parameter a: [k, n], k at most n, rows linearly independent.
+    /// Makes the rows of a matrix orthonormal, in place: aᵀ = Q R (Householder), a becomes Qᵀ.
+    /// - Parameters:
+    ///   - a: [k, n], k at most n, rows linearly independent.
+    ///   - other: [k, n], undergoes the same combination of rows: otherᵀ becomes otherᵀ R⁻¹.
     /// - Throws: `LinearAlgebraError` when LAPACK refuses.
-    public static func orthonormalizeRows(_ a: Tensor) throws {
+    public static func orthonormalizeRows(_ a: Tensor, and other: Tensor? = nil) throws {
+        require(other.map { $0.shape == a.shape } ?? true, "orthonormal rows of \(a.shape) and \(other?.shape ?? [])")
         require(a.shape.count == 2 && a.shape[0] <= a.shape[1], "orthonormal rows of \(a.shape)")
         guard a.count > 0 else { return }
         // Fortran reads our rows as columns.
@@ -54,6 +57,10 @@ extension LinearAlgebra {
         var work = [Float](repeating: 0, count: max(1, Int(length)))
         sgeqrf_(&m, &n, a.pointer, &m, &tau, &work, &length, &info)
         guard info == 0 else { throw LinearAlgebraError(routine: "sgeqrf", info: Int(info)) }
+        if let other {
+            cblas_strsm(
+                CblasColMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, m, n, 1, a.pointer, m, other.pointer, m)
+        }
         sorgqr_(&m, &n, &n, a.pointer, &m, &tau, &work, &length, &info)
         guard info == 0 else { throw LinearAlgebraError(routine: "sorgqr", info: Int(info)) }
     }

@@ -80,7 +80,8 @@ struct SampleCommand: ParsableCommand {
                 let name = "\(number)"
                 let origin = "sample \(index + 1) of seed \(seed), temperature \(temperature)"
                 let file = CodeFile(
-                    name: name, space: description.name, spaceFingerprint: description.fingerprint, model: description.model, origin: origin,
+                    name: name, space: description.name, spaceFingerprint: description.fingerprint, model: description.model,
+                    origin: origin,
                     code: code.values)
                 try WholeFile.write(file.encoded(), to: "\(out)/\(name).z")
                 let request = RenderRequest(subject: .code(code), settings: settings)

@@ -15,7 +15,7 @@ public enum PCACheckpoint {
         var cursor: Int
         var passes: Int
         var change: Double?
-        var shift: Double?
+        var cut: Double?
     }
 
     /// Writes a fit as it stands; the file appears whole or the old one stays.
@@ -23,7 +23,7 @@ public enum PCACheckpoint {
     public static func write(_ fit: PCAFit, to url: URL) throws {
         let head = Head(
             plan: fit.plan, vectors: digest(fit), stage: fit.stage, cursor: fit.cursor, passes: fit.passes, change: fit.change,
-            shift: fit.power?.shift)
+            cut: fit.power?.cut)
         let text = String(decoding: try JSONEncoder().encode(head), as: UTF8.self)
         var tensors = [StoredTensor]()
         func add(_ name: String, _ tensor: Tensor?) {
@@ -44,6 +44,7 @@ public enum PCACheckpoint {
         add("gram", fit.gram)
         add("mixing", fit.mixing)
         add("basis", fit.power?.basis)
+        add("previous", fit.power?.previous)
         add("image", fit.power?.image)
         add("projected", fit.power?.projected ?? [])
         add("components", fit.components)
@@ -91,7 +92,9 @@ public enum PCACheckpoint {
         if let basis = try tensor("basis", [width, n]) {
             let (image, projected) = (try tensor("image", [width, n]), try doubles("projected"))
             guard let image, projected.count == width * width else { throw damaged(url) }
-            fit.power = PowerIteration(basis: basis, image: image, projected: projected, shift: head.shift ?? 0)
+            fit.power = PowerIteration(
+                basis: basis, previous: try tensor("previous", [width, n]), image: image, projected: projected,
+                cut: head.cut ?? 0)
         }
         try check(fit, url)
     }

@@ -132,7 +132,7 @@ public final class PCAFit {
             gram = [Double](repeating: 0, count: source.count * source.count)
             stage = .gram
         case .randomized:
-            power = PowerIteration(
+            power = try PowerIteration(
                 width: plan.width(rows: source.count, length: source.length), length: source.length, seed: plan.seed)
             stage = .power
         }

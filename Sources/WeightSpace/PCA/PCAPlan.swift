@@ -4,8 +4,8 @@ public struct PCAPlan: Sendable, Equatable, Codable {
     public enum Method: String, Sendable, CaseIterable, Codable {
         /// Through the Gram matrix of all vectors [N, N], in double precision: as exact as the numbers allow, for some thousand vectors.
         case exact
-        /// Randomised block power iteration with dynamic shifts (Halko, Martinsson and Tropp 2011; Feng, Yu and Xie 2022, "dashSVD"): each
-        /// pass reads the vectors once, memory does not depend on their number.
+        /// Block iteration from a random start (Halko, Martinsson and Tropp 2011) with a Chebyshev filter (`PowerIteration`): each pass reads the
+        /// vectors once, memory does not depend on their number.
         case randomized
     }
 
