@@ -10,6 +10,9 @@ public struct DDIMScheduler: Scheduler {
     /// Distance of neighbouring time steps in the training's schedule.
     private let stride: Int
 
+    public var predictionType: PredictionType { schedule.predictionType }
+    public var sigma: Double { isFinished ? 0 : schedule.sigma(at: timesteps[stepIndex]) }
+
     /// A sampler at the start of a run.
     /// - Parameters:
     ///   - configuration: `scheduler_config.json`; `timestep_spacing` is "leading" and `steps_offset` 0 where it does not say.

@@ -11,7 +11,7 @@ public struct DPMSolverMultistepScheduler: Scheduler {
     public let sigmas: [Float]
 
     private enum SolverType: String, CaseIterable { case midpoint, heun, logrho, bh1, bh2 }
-    private let predictionType: PredictionType
+    public let predictionType: PredictionType
     private let solverOrder: Int
     private let isHeun: Bool
     /// The last step is of first order.
@@ -20,6 +20,8 @@ public struct DPMSolverMultistepScheduler: Scheduler {
     private let endsWithLowOrders: Bool
     /// Estimates of the clean sample of the steps before, the latest first, as many as the order asks for.
     private var earlier: [Tensor] = []
+
+    public var sigma: Double { Double(sigmas[stepIndex]) }
 
     /// A sampler at the start of a run.
     /// - Parameters:

@@ -19,6 +19,8 @@ public struct DenoisingRun {
     public private(set) var latents: Tensor
     /// The finished image latents as the last step estimates them, same shape; nil before the first step.
     public private(set) var estimate: Tensor?
+    /// The clean latents as the model alone saw them in the last step (a sampler's estimate may combine several), same shape.
+    private(set) var modelOriginal: Tensor?
     /// Guidance scale for the next steps; it counts when a negative prompt was given.
     public var guidance: Float
     private var scheduler: any Scheduler
@@ -81,6 +83,26 @@ public struct DenoisingRun {
         return conditioning(at: nextTimestep).samples
     }
 
+    /// Noise level at which the run stands, standard deviation over signal.
+    var sigma: Double { scheduler.sigma }
+    /// The sampler draws no fresh noise.
+    var isDeterministic: Bool { !scheduler.addsNoise }
+
+    /// The clean latents that the model's answer speaks of, at the noise level where the run stands.
+    /// - Parameters:
+    ///   - output: the answer, with guidance applied, [N, H, W, C].
+    ///   - input: what the model was shown, at unit variance, same shape.
+    /// - Returns: same shape.
+    func original(of output: Tensor, input: Tensor) -> Tensor {
+        let sigma = scheduler.sigma
+        let a = 1 / (sigma * sigma + 1).squareRoot()
+        switch scheduler.predictionType {
+        case .epsilon: return linear(1 / a, input, -sigma, output)
+        case .sample: return output
+        case .vPrediction: return linear(a, input, -sigma * a, output)
+        }
+    }
+
     /// What the model is shown next: the latents at unit variance, [N, H, W, C].
     var modelInput: Tensor { scheduler.scaleModelInput(latents) }
 
@@ -102,7 +124,9 @@ public struct DenoisingRun {
         precondition(!isFinished, "all \(stepCount) steps are done")
         let timestep = scheduler.timesteps[scheduler.stepIndex]
         if let late, timestep <= late.timestep { replaceAdapters(late.adapters) }
-        let prediction = predict(modelInput, timestep: timestep)
+        let input = modelInput
+        let prediction = predict(input, timestep: timestep)
+        modelOriginal = original(of: prediction, input: input)
         let result = scheduler.step(modelOutput: prediction, sample: latents) {
             let sources = generators.map { TorchRandomSource(state: $0) }
             let noise = channelsLastNoise(sources, shape: latents.shape)

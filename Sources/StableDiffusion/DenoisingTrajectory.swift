@@ -1,33 +1,58 @@
 import TensorKit
 
-/// Where a run stood before each of its evaluations, sampler included: a later run of a person who is nearly the same can go on from the
-/// middle of it (delayed injection, as in weights2weights: the beginning lays out the picture, the end draws the person).
+/// Where a run stood before each of its evaluations and what the model said there: a later run of a person who is nearly the same need not do
+/// all of it again.
 ///
 /// A place is some image latents and the sampler's few tensors; prompts and adapters are shared between all of them.
 public struct DenoisingTrajectory {
-    private var places: [DenoisingRun] = []
+    struct Place {
+        /// Before the evaluation.
+        let run: DenoisingRun
+        /// The clean latents as the model alone saw them there, [N, H, W, C].
+        let original: Tensor
+    }
+
+    private(set) var places: [Place] = []
+    /// The finished image latents, nil while the run is under way.
+    public private(set) var finished: Tensor?
 
     public init() {}
 
-    /// Number of places kept, from the first noise on.
+    /// Number of evaluations noted.
     public var count: Int { places.count }
 
-    /// Keeps where a run stands, once for each evaluation; out of order is ignored.
-    public mutating func note(_ run: DenoisingRun) {
-        guard run.stepsDone == places.count, !run.isFinished else { return }
-        places.append(run)
+    /// Notes an evaluation; out of order is ignored.
+    /// - Parameters:
+    ///   - before: the run as it stood.
+    ///   - after: the same run one step later.
+    public mutating func note(_ before: DenoisingRun, _ after: DenoisingRun) {
+        guard before.stepsDone == places.count, after.stepsDone == places.count + 1, let original = after.modelOriginal else {
+            return
+        }
+        places.append(Place(run: before, original: original))
+        if after.isFinished { finished = after.latents }
     }
 
-    /// The run as it stood, going on with other identities.
+    /// The run as it stood, going on with other identities (delayed injection, as in weights2weights: the beginning lays out the picture).
     /// - Parameters:
     ///   - evaluation: how many evaluations are taken over, 0 ..< `count`.
     ///   - adapters: one for each picture, or empty.
     /// - Returns: nil when the trajectory was left before that place.
     public func resumed(at evaluation: Int, adapters: [LoRAAdapter?]) -> DenoisingRun? {
         guard places.indices.contains(evaluation) else { return nil }
-        var run = places[evaluation]
+        var run = places[evaluation].run
         run.replaceAdapters(adapters)
         return run
+    }
+
+    /// A run of a changed person that follows this one at a distance.
+    /// - Parameters:
+    ///   - evaluations: how many it may take, at least 1; about a third of the run's own is much.
+    ///   - adapters: one for each picture, or empty.
+    /// - Returns: nil when this run is not finished or its sampler adds fresh noise.
+    public func difference(evaluations: Int, adapters: [LoRAAdapter?]) -> DifferenceRun? {
+        guard let finished, evaluations > 0 else { return nil }
+        return DifferenceRun(places, finished: finished, evaluations: evaluations, adapters: adapters)
     }
 }
 

@@ -10,7 +10,10 @@ public struct EulerAncestralDiscreteScheduler: Scheduler {
     public let initNoiseSigma: Float
     /// Noise levels, one for each step and the final 0.
     public let sigmas: [Float]
-    private let predictionType: PredictionType
+    public let predictionType: PredictionType
+
+    public var sigma: Double { Double(sigmas[stepIndex]) }
+    public var addsNoise: Bool { true }
 
     /// A sampler at the start of a run.
     /// - Parameters:

@@ -10,10 +10,12 @@ public struct EulerDiscreteScheduler: Scheduler {
     public let initNoiseSigma: Float
     /// Noise levels, one for each step and the final one.
     public let sigmas: [Float]
-    private let predictionType: PredictionType
+    public let predictionType: PredictionType
 
     private enum Interpolation: String, CaseIterable { case linear }
     private enum TimestepType: String, CaseIterable { case discrete }
+
+    public var sigma: Double { Double(sigmas[stepIndex]) }
 
     /// A sampler at the start of a run.
     /// - Parameters:

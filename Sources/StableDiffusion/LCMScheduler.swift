@@ -11,6 +11,10 @@ public struct LCMScheduler: Scheduler {
     /// Largest magnitude of the predicted x_0, or nil.
     private let clip: Float?
 
+    public var predictionType: PredictionType { schedule.predictionType }
+    public var sigma: Double { isFinished ? 0 : schedule.sigma(at: timesteps[stepIndex]) }
+    public var addsNoise: Bool { true }
+
     /// A sampler at the start of a run.
     /// - Parameters:
     ///   - configuration: `scheduler_config.json`; the betas are those of Stable Diffusion, `original_inference_steps` is 50 and

@@ -23,6 +23,7 @@ public enum TimestepSpacing: String, Sendable, CaseIterable {
     ///   - count: number of the run's.
     ///   - offset: `steps_offset`, which counts for `leading` alone.
     ///   - rounds: whether `linspace` is rounded to whole time steps, ties to even.
+    /// - Returns: `count` of them; `trailing` may give one more where the division does not come out even.
     func timesteps(train: Int, count: Int, offset: Int, rounds: Bool) -> [Float] {
         switch self {
         case .linspace:
@@ -138,16 +139,24 @@ public struct NoiseSchedule: Sendable {
 extension NoiseSchedule {
     /// Noise levels sigma = sqrt((1 - α) / α) of all training time steps, for samplers that count in them.
     /// - Parameter isRescaled: `rescale_betas_zero_snr`: the last step, pure noise, would have an infinite level without a floor.
+    /// - Returns: one for each time step of the training, rising.
     func sigmas(isRescaled: Bool) -> [Float] {
         var alphas = alphasCumprod.map(Double.init)
         if isRescaled { alphas[alphas.count - 1] = 0x1p-24 }
         return alphas.map { Float(((1 - $0) / $0).squareRoot()) }
     }
 
+    /// Noise level of a whole time step; infinite for pure noise.
+    func sigma(at timestep: Float) -> Double {
+        let alpha = Double(alphasCumprod[Int(timestep)])
+        return ((1 - alpha) / alpha).squareRoot()
+    }
+
     /// The (fractional) training time step of a noise level, linear in its logarithm (`_sigma_to_t`).
     /// - Parameters:
     ///   - sigma: a noise level.
     ///   - logSigmas: logarithms of the levels of all training time steps.
+    /// - Returns: from 0 to the last time step, levels outside clipped.
     static func timestep(of sigma: Double, logSigmas: [Double]) -> Double {
         let logSigma = log(max(sigma, 1e-10))
         let atOrBelow = logSigmas.count { $0 <= logSigma }

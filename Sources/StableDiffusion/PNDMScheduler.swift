@@ -21,6 +21,9 @@ public struct PNDMScheduler: Scheduler {
     /// The weighted sum of a Runge-Kutta step's model outputs so far.
     private var sum: Tensor?
 
+    public var predictionType: PredictionType { schedule.predictionType }
+    public var sigma: Double { isFinished ? 0 : schedule.sigma(at: timesteps[stepIndex]) }
+
     /// A sampler at the start of a run.
     /// - Parameters:
     ///   - configuration: `scheduler_config.json`; `timestep_spacing` is "leading", `steps_offset` 0, `skip_prk_steps` and `set_alpha_to_one`

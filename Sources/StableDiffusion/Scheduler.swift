@@ -11,6 +11,13 @@ public protocol Scheduler {
     /// Standard deviation of the first noise.
     var initNoiseSigma: Float { get }
 
+    /// Noise level of the next step, standard deviation over signal, s / a for a sample of a x_0 + s noise with a² + s² = 1.
+    var sigma: Double { get }
+    /// What the model's output means.
+    var predictionType: PredictionType { get }
+    /// Whether steps draw fresh noise.
+    var addsNoise: Bool { get }
+
     /// What the model is to be shown for the next step, from where the run stands: [N, H, W, C] -> [N, H, W, C].
     func scaleModelInput(_ sample: Tensor) -> Tensor
 
@@ -34,6 +41,7 @@ public struct SchedulerOutput {
 
 extension Scheduler {
     public var initNoiseSigma: Float { 1 }
+    public var addsNoise: Bool { false }
     /// All steps are done.
     public var isFinished: Bool { stepIndex >= timesteps.count }
     public func scaleModelInput(_ sample: Tensor) -> Tensor { sample }

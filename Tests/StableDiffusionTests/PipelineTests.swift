@@ -8,7 +8,7 @@ import Testing
 /// Finished pictures of the built-in space against those of diffusers and PEFT (Fixtures/make_pictures.py).
 @Suite struct PipelineTests {
     /// An identity of the built-in space as an adapter.
-    private func adapter(row: Int) throws -> LoRAAdapter {
+    static func adapter(row: Int) throws -> LoRAAdapter {
         let space = builtInModel.deletingLastPathComponent()
         let layout = try JSONConfiguration(contentsOf: space.appendingPathComponent("layout.json"))
         let weights = try StateDictionary(safetensors: space.appendingPathComponent("weights.safetensors")).entry("weights")
@@ -41,7 +41,7 @@ import Testing
             let request = DenoisingRequest(
                 prompt: try item.require("prompt"), negativePrompt: try item.require("negative"),
                 seeds: [UInt64(try item.require("seed", as: Int.self))],
-                adapters: [try item.optional("row", as: Int.self).map(adapter)], steps: try item.require("steps"),
+                adapters: [try item.optional("row", as: Int.self).map(Self.adapter)], steps: try item.require("steps"),
                 guidance: try item.require("guidance"),
                 scheduler: try #require(SchedulerKind(rawValue: item.require("scheduler"))), width: try item.require("width"),
                 height: try item.require("height"))
@@ -107,7 +107,7 @@ import Testing
 
     @Test func identitiesCanBeReplacedOnTheWay() throws {
         let pipeline = try StableDiffusionPipeline(ModelFolder(builtInModel))
-        let own = try adapter(row: 3)
+        let own = try Self.adapter(row: 3)
         var request = DenoisingRequest(
             prompt: "photo of sks person", seeds: [1], adapters: [own], steps: 3, guidance: 1, scheduler: .ddim, width: 64,
             height: 64)
@@ -123,7 +123,7 @@ import Testing
     /// Above the time step one identity draws, at and below it the other; the ends of the range are one or the other alone.
     @Test func injectionChangesTheIdentityAtItsTimestep() throws {
         let pipeline = try StableDiffusionPipeline(ModelFolder(builtInModel))
-        let (early, own) = (try adapter(row: 3), try adapter(row: 40))
+        let (early, own) = (try Self.adapter(row: 3), try Self.adapter(row: 40))
         var request = DenoisingRequest(
             prompt: "photo of sks person", seeds: [1], adapters: [own], steps: 4, guidance: 1.5, scheduler: .ddim, width: 64,
             height: 64)
@@ -157,7 +157,8 @@ import Testing
     @Test func guidanceCanBeLimitedToAnInterval() throws {
         let pipeline = try StableDiffusionPipeline(ModelFolder(builtInModel))
         var request = DenoisingRequest(
-            prompt: "photo of sks person", seeds: [1], adapters: [try adapter(row: 3)], steps: 4, guidance: 3, scheduler: .ddim,
+            prompt: "photo of sks person", seeds: [1], adapters: [try Self.adapter(row: 3)], steps: 4, guidance: 3,
+            scheduler: .ddim,
             width: 64, height: 64)
         let guided = try pipeline(request)
         request.guidanceInterval = 0...1000

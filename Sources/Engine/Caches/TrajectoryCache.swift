@@ -1,9 +1,9 @@
 import EngineAPI
 import StableDiffusion
 
-/// The ways of the last few runs, so that a picture of nearly the same person can begin in the middle of one.
+/// The ways of the last few runs, so that nearly the same person can be drawn as a difference to one that is known.
 struct TrajectoryCache {
-    /// What two runs must share for one to go on where the other was: everything but the person.
+    /// What two runs must share for one to follow the other: everything but the person.
     struct Key: Hashable {
         var settings: GenerationSettings
         var guidanceInterval: ClosedRange<Int>?
@@ -22,33 +22,37 @@ struct TrajectoryCache {
     /// The latest last.
     private var entries: [Entry] = []
 
-    /// Keeps a run's way.
+    /// Keeps a finished run's way.
     mutating func insert(_ trajectory: DenoisingTrajectory, of adapter: LoRAAdapter, for key: Key) {
-        guard trajectory.count > 1 else { return }
+        guard trajectory.finished != nil else { return }
+        entries.removeAll { $0.key == key && adapter.relativeChange(to: $0.adapter) == 0 }
         if entries.count == Self.limit { entries.removeFirst() }
         entries.append(Entry(key: key, adapter: adapter, trajectory: trajectory))
     }
 
-    /// A run of a person that begins as far on as is harmless on the way of the nearest one known.
+    /// A run of a person in few evaluations, as a difference to the nearest run known.
     /// - Parameters:
     ///   - adapter: Who is wanted.
     ///   - key: How they are drawn.
     /// - Returns: nil when nobody known is near enough.
-    func resumed(_ adapter: LoRAAdapter, for key: Key) -> DenoisingRun? {
+    func following(_ adapter: LoRAAdapter, for key: Key) -> DifferenceRun? {
         let candidates = entries.filter { $0.key == key }.map { ($0, adapter.relativeChange(to: $0.adapter)) }
-        guard let (entry, change) = candidates.min(by: { $0.1 < $1.1 }) else { return nil }
-        let place = Int(Self.harmlessShare(change: change) * Double(entry.trajectory.count))
-        guard place > 0 else { return nil }
-        return entry.trajectory.resumed(at: place, adapters: [adapter])
+        guard let (entry, change) = candidates.min(by: { $0.1 < $1.1 }), let evaluations = Self.evaluations(change: change) else {
+            return nil
+        }
+        // A short run is done as soon itself.
+        guard evaluations * 2 <= entry.trajectory.count else { return nil }
+        return entry.trajectory.difference(evaluations: evaluations, adapters: [adapter])
     }
 
-    /// Which part of a run may be another person's, by how far apart the two are (`LoRAAdapter.relativeChange`).
-    static func harmlessShare(change: Float) -> Double {
+    /// How many evaluations follow a change well (README, `w2w bench shortcuts`).
+    /// - Parameter change: `LoRAAdapter.relativeChange`.
+    /// - Returns: nil where a draft from noise in as many evaluations shows the person better.
+    static func evaluations(change: Float) -> Int? {
         switch change {
-        case ..<0.1: 0.67
-        case ..<0.3: 0.5
-        case ..<0.6: 0.25
-        default: 0
+        case ..<0.1: 3
+        case ..<0.3: 4
+        default: nil
         }
     }
 }

@@ -1,19 +1,22 @@
 import EngineAPI
 import ImageCore
 import StableDiffusion
+import TensorKit
 
 /// A picture to look at while it comes into being.
 ///
 /// The ladder: the finished picture, when this session has drawn it before. Else a first look: where nearly the same person was drawn before,
-/// from the middle of that run; else from the first evaluation where evaluations are slow, and after two (one ordinary step, then a leap down
-/// to a middling noise level, whose estimate shows a face) where they are quick. Where the whole run would keep a person waiting, a draft
-/// that fits into the time, then the whole run. Estimates on the way, now and then; the full decode at once where it is quick, else after a
-/// second of rest.
+/// that picture, changed (`DifferenceRun`); else from the first evaluation where evaluations are slow, and after two (one ordinary step, then
+/// a leap down to a middling noise level, whose estimate shows a face) where they are quick. Where the whole run would keep a person waiting,
+/// a draft that fits into the time, then the whole run. Estimates on the way, now and then; the full decode at once where it is quick, else
+/// after a second of rest.
 final class PreviewRun: JobRun {
     private enum Stage {
         case beginning
-        /// A run that goes on from another person's, or a draft; the request's own run follows.
-        case draft(DenoisingRun, key: TrajectoryCache.Key, isResumed: Bool)
+        /// The change to another person's picture; the request's own run follows.
+        case following(DifferenceRun)
+        /// A draft; the request's own run follows.
+        case draft(DenoisingRun, key: TrajectoryCache.Key)
         case full(DenoisingRun)
         /// Decoded when it is due.
         case finished(DenoisingRun)
@@ -32,8 +35,6 @@ final class PreviewRun: JobRun {
     private static let shortRun = 3
     /// Whoever has not touched a key for so long looks at the picture.
     private static let rest = Duration.seconds(1)
-    /// A whole run up to this long needs no more of a shortcut than a first look.
-    private static let shortWait = Duration.milliseconds(600)
 
     init(_ request: RenderRequest, in studio: Studio) {
         self.request = request
@@ -44,7 +45,8 @@ final class PreviewRun: JobRun {
         restsUntil = nil
         switch stage {
         case .beginning: return try begin(report)
-        case .draft(let run, let key, let isResumed): try goOn(run, key, isResumed: isResumed, report)
+        case .following(let run): try goOn(run, report)
+        case .draft(let run, let key): try goOn(run, key, report)
         case .full(let run): try goOn(run, report)
         case .finished(let run): return finish(run, report)
         }
@@ -60,17 +62,17 @@ final class PreviewRun: JobRun {
         let draftKey = plan.map {
             TrajectoryCache.Key(settings: $0.settings, guidanceInterval: $0.guidanceInterval, reduction: $0.reduction)
         }
-        // Nearest to the picture first: the middle of a run of full size, then that of a draft.
+        // Nearest to the picture first: what a run of full size leads to, then a draft.
         if request.injection == nil, let adapter = try studio.adapter(of: request.subject) {
             for key in [ownKey, draftKey].compactMap({ $0 }) {
-                guard let run = studio.trajectories.resumed(adapter, for: key), fits(run) else { continue }
-                stage = .draft(run, key: key, isResumed: true)
+                guard let run = studio.trajectories.following(adapter, for: key), fits(run) else { continue }
+                stage = .following(run)
                 return try advance(report)
             }
         }
         if let plan, let draftKey {
             let run = try studio.start(plan.request(of: request), noiseReduction: plan.reduction)
-            stage = .draft(run, key: draftKey, isResumed: false)
+            stage = .draft(run, key: draftKey)
         } else {
             stage = .full(try studio.start(request))
         }
@@ -81,44 +83,58 @@ final class PreviewRun: JobRun {
         TrajectoryCache.Key(settings: request.settings, guidanceInterval: request.guidanceInterval, reduction: 1)
     }
 
-    /// Whether the rest of a resumed run is worth waiting for.
-    private func fits(_ run: DenoisingRun) -> Bool {
-        let shape = Pace.Shape(pixels: studio.pixels(of: run.latents), samples: run.nextSamples)
-        let left = run.stepCount - run.stepsDone
-        return (studio.pace.step(shape) ?? .zero) * left <= DraftPlan.budget
+    /// Whether a run that follows another is done in the time that a person waits.
+    private func fits(_ run: DifferenceRun) -> Bool {
+        let shape = Pace.Shape(pixels: studio.pixels(of: run.estimate), samples: run.nextSamples)
+        return (studio.pace.step(shape) ?? .zero) * run.stepCount <= DraftPlan.budget
+    }
+
+    /// One evaluation of a person's difference to another. The last one leads to the request's own run.
+    private func goOn(_ state: DifferenceRun, _ report: (JobReport) -> Void) throws {
+        var run = state
+        studio.step(&run)
+        if run.isFinished {
+            try finishDraft(run.estimate, steps: run.stepCount, report)
+        } else {
+            stage = .following(run)
+            if let look = studio.look(at: run.estimate) { showDraft(look, run.stepsDone, of: run.stepCount, report) }
+        }
+        mayBeReplaced = true
     }
 
     /// One evaluation of a draft. The last one leads to the request's own run.
-    private func goOn(
-        _ state: DenoisingRun, _ key: TrajectoryCache.Key, isResumed: Bool, _ report: (JobReport) -> Void
-    ) throws {
+    private func goOn(_ state: DenoisingRun, _ key: TrajectoryCache.Key, _ report: (JobReport) -> Void) throws {
         var run = state
-        if !isResumed { trajectory.note(run) }
-        let left = step(&run)
-        let look = run.estimate.flatMap(studio.look)
-        if let look { show(look, mayBeReplaced ? .draft(step: run.stepsDone, of: run.stepCount) : .firstLook, report) }
+        _ = step(&run)
+        trajectory.note(state, run)
+        if run.isFinished {
+            if request.injection == nil, let adapter = try studio.adapter(of: request.subject) {
+                studio.trajectories.insert(trajectory, of: adapter, for: key)
+            }
+            trajectory = DenoisingTrajectory()
+            try finishDraft(run.latents, steps: run.stepCount, report)
+        } else {
+            stage = .draft(run, key: key)
+            if let look = run.estimate.flatMap(studio.look) { showDraft(look, run.stepsDone, of: run.stepCount, report) }
+        }
         mayBeReplaced = true
-        // Where the whole run is a matter of moments, the draft was for the first look alone.
-        let whole = left / max(1, run.stepCount - run.stepsDone) * run.stepCount
-        guard run.isFinished || (isResumed && whole <= Self.shortWait) else {
-            stage = .draft(run, key: key, isResumed: isResumed)
-            return
-        }
-        if !isResumed, let adapter = try studio.adapter(of: request.subject) {
-            studio.trajectories.insert(trajectory, of: adapter, for: key)
-        }
-        if run.isFinished, !studio.pace.decodingIsQuick(pixels: studio.pixels(of: run.latents)), hasTimeToDecode(run),
-            let image = studio.decode(run.latents).first
-        {
-            show(image, .draft(step: run.stepCount, of: run.stepCount), report)
-        }
-        trajectory = DenoisingTrajectory()
+    }
+
+    /// Shows a finished draft, decoded where there is time, and begins the request's own run.
+    private func finishDraft(_ latents: Tensor, steps: Int, _ report: (JobReport) -> Void) throws {
+        let image = hasTimeToDecode(latents) ? studio.decode(latents).first : studio.look(at: latents)
+        if let image { showDraft(image, steps, of: steps, report) }
         stage = .full(try studio.start(request))
     }
 
+    private func showDraft(_ image: RGBImage, _ step: Int, of count: Int, _ report: (JobReport) -> Void) {
+        show(image, mayBeReplaced || step == count ? .draft(step: step, of: count) : .firstLook, report)
+        hasDraft = true
+    }
+
     /// Whether the full decode of a draft is not in the way: a person who waited for it rests already.
-    private func hasTimeToDecode(_ run: DenoisingRun) -> Bool {
-        let cost = studio.pace.decoding(pixels: studio.pixels(of: run.latents)) ?? .zero
+    private func hasTimeToDecode(_ latents: Tensor) -> Bool {
+        let cost = studio.pace.decoding(pixels: studio.pixels(of: latents)) ?? .zero
         return cost <= Pace.decodingWithoutRest || ContinuousClock.now - began >= Self.rest
     }
 
@@ -133,14 +149,14 @@ final class PreviewRun: JobRun {
             mayBeReplaced = true
             return
         }
-        trajectory.note(run)
         let left = step(&run)
+        trajectory.note(state, run)
         if run.isFinished {
             if request.injection == nil, let adapter = try studio.adapter(of: request.subject) {
                 studio.trajectories.insert(trajectory, of: adapter, for: ownKey)
             }
             stage = .finished(run)
-            if !hasTimeToDecode(run) {
+            if !hasTimeToDecode(run.latents) {
                 // Somebody may still be at the keys: the best look there is, then a pause before a decode that nothing can interrupt.
                 if let image = run.estimate.flatMap(studio.look) {
                     show(image, .draft(step: run.stepCount, of: run.stepCount), report)
@@ -181,7 +197,6 @@ final class PreviewRun: JobRun {
 
     private func show(_ image: RGBImage, _ stage: Picture.Stage, _ report: (JobReport) -> Void) {
         report(.picture(picture(image, stage)))
-        if case .draft = self.stage { hasDraft = true }
         lastLook = .now
         mayBeReplaced = true
     }

@@ -146,6 +146,14 @@ final class Studio {
         pace.noteStep(ContinuousClock.now - began, shape)
     }
 
+    /// One step of a run that follows another, timed.
+    func step(_ run: inout DifferenceRun) {
+        let shape = Pace.Shape(pixels: pixels(of: run.estimate), samples: run.nextSamples)
+        let began = ContinuousClock.now
+        run.step()
+        pace.noteStep(ContinuousClock.now - began, shape)
+    }
+
     /// Full pictures of image latents, timed.
     func decode(_ latents: Tensor) -> [RGBImage] {
         let began = ContinuousClock.now

@@ -16,29 +16,6 @@ extension BenchSuite {
         return RenderRequest(subject: subject, settings: settings)
     }
 
-    func preview() throws -> [BenchResult] {
-        let client = EngineClient(cacheDirectory: NSTemporaryDirectory() + "w2w-bench-\(getpid())")
-        let description = try client.open(source)
-        var firstLooks: [Double] = []
-        let finished = try stopwatch.milliseconds { number in
-            let began = ContinuousClock.now
-            var first: Double?
-            try client.run(.preview(Self.request(number, description))) { event in
-                guard case .picture = event, first == nil else { return }
-                first = (ContinuousClock.now - began) / .milliseconds(1)
-            }
-            if let first, number >= stopwatch.warmUp { firstLooks.append(first) }
-        }
-        let settings = description.defaults
-        let work =
-            "\(settings.width) x \(settings.height), \(settings.steps) steps, guidance \(settings.guidance), \(settings.scheduler.rawValue)"
-        return [
-            BenchResult(
-                name: "preview-first-look", unit: "ms", samples: firstLooks, work: "key to first recognisable face, \(work)"),
-            BenchResult(name: "preview-finished", unit: "ms", samples: finished, work: "key to finished face, \(work)"),
-        ]
-    }
-
     func gallery() throws -> [BenchResult] {
         let folder = NSTemporaryDirectory() + "w2w-bench-\(getpid())"
         defer { try? FileManager.default.removeItem(atPath: folder) }

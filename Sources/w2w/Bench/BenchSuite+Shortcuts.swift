@@ -25,18 +25,45 @@ extension BenchSuite {
             for share in [0.25, 0.5, 0.67, 0.83] {
                 let losses = try group.enumerated().map { number, change in
                     try Interruption.shared.check()
-                    return try loss(of: change, share: share, seed: UInt64(number), space, pipeline)
+                    return try loss(of: change, seed: UInt64(number), space, pipeline) { known, adapter in
+                        guard var run = known.resumed(at: Int(share * Double(known.count)), adapters: [adapter]) else {
+                            return nil
+                        }
+                        while !run.isFinished { run.step() }
+                        return run.latents
+                    }
                 }
                 let size = String(format: "%.3f", sizes.reduce(0, +) / Double(sizes.count))
-                let work = "\(name), relative change \(size), resumed after \(Int(share * 100)) % of the run"
-                results.append(
-                    BenchResult(
-                        name: "resume-psnr", unit: "dB", samples: losses.map(\.decibels), work: work + ": against the full run"))
-                results.append(
-                    BenchResult(
-                        name: "resume-missing", unit: "%", samples: losses.map { 100 * $0.missing },
-                        work: work + ": part of the change that is missing"))
+                results += Self.results(
+                    "resume", losses, work: "\(name), relative change \(size), resumed after \(Int(share * 100)) % of the run")
             }
+        }
+        for (name, group) in changes.sorted(by: { $0.key < $1.key }) {
+            for evaluations in [1, 2, 3, 4, 6] {
+                let losses = try group.enumerated().map { number, change in
+                    try Interruption.shared.check()
+                    return try loss(of: change, seed: UInt64(number), space, pipeline) { known, adapter in
+                        guard var run = known.difference(evaluations: evaluations, adapters: [adapter]) else { return nil }
+                        while !run.isFinished { run.step() }
+                        return run.estimate
+                    }
+                }
+                results += Self.results("difference", losses, work: "\(name), as a difference in \(evaluations) evaluations")
+            }
+        }
+        for steps in [3, 4, 6, 8] {
+            let losses = try changes["d. another person", default: []].enumerated().map { number, change in
+                try Interruption.shared.check()
+                var request = request(space, seed: UInt64(number))
+                request.steps = steps
+                request.adapters = [change.wanted]
+                return try loss(of: change, seed: UInt64(number), space, pipeline) { _, _ in
+                    var run = try pipeline.start(request)
+                    while !run.isFinished { run.step() }
+                    return run.latents
+                }
+            }
+            results += Self.results("draft", losses, work: "another person, from noise in \(steps) evaluations")
         }
         for interval: ClosedRange<Float> in [0...900, 0...800, 100...1000, 200...900, 250...800] {
             let decibels = try (0..<8).map { number -> Double in
@@ -92,27 +119,45 @@ extension BenchSuite {
         }
     }
 
-    /// - Returns: likeness of the resumed run's picture to the full run's, and how much of the difference between the two people it lacks.
+    private typealias Loss = (decibels: Double, missing: Double)
+
+    private static func results(_ name: String, _ losses: [Loss], work: String) -> [BenchResult] {
+        [
+            BenchResult(name: name + "-psnr", unit: "dB", samples: losses.map(\.decibels), work: work + ": against the full run"),
+            BenchResult(
+                name: name + "-missing", unit: "%", samples: losses.map { 100 * $0.missing },
+                work: work + ": error as a part of the change"),
+        ]
+    }
+
+    /// - Parameters:
+    ///   - change: the known person and the wanted one.
+    ///   - seed: added to the space's own.
+    ///   - space: whose settings.
+    ///   - pipeline: its base model.
+    ///   - shortcut: image latents of the wanted person's picture, from the known one's run.
+    /// - Throws: what the pipeline says of the settings.
+    /// - Returns: likeness of the shortcut's picture to the full run's, and its error as a part of the difference between the two people.
     private func loss(
-        of change: Change, share: Double, seed: UInt64, _ space: Space, _ pipeline: StableDiffusionPipeline
-    ) throws -> (decibels: Double, missing: Double) {
+        of change: Change, seed: UInt64, _ space: Space, _ pipeline: StableDiffusionPipeline,
+        shortcut: (DenoisingTrajectory, LoRAAdapter) throws -> Tensor?
+    ) throws -> Loss {
         var request = request(space, seed: seed)
         func run(_ adapter: LoRAAdapter) throws -> (image: RGBImage, trajectory: DenoisingTrajectory) {
             request.adapters = [adapter]
             var (run, trajectory) = (try pipeline.start(request), DenoisingTrajectory())
             while !run.isFinished {
-                trajectory.note(run)
+                let before = run
                 run.step()
+                trajectory.note(before, run)
             }
             return (pipeline.decode(run.latents)[0], trajectory)
         }
         let (known, wanted) = (try run(change.known), try run(change.wanted))
-        let place = Int(share * Double(known.trajectory.count))
-        guard var resumed = known.trajectory.resumed(at: place, adapters: [change.wanted]) else {
-            throw CommandFailure("a run of \(known.trajectory.count) evaluations has no place \(place).")
+        guard let latents = try shortcut(known.trajectory, change.wanted) else {
+            throw CommandFailure("the run of \(known.trajectory.count) evaluations cannot be followed.")
         }
-        while !resumed.isFinished { resumed.step() }
-        let image = pipeline.decode(resumed.latents)[0]
+        let image = pipeline.decode(latents)[0]
         func distance(_ other: RGBImage) -> Double {
             zip(wanted.image.pixels, other.pixels).reduce(0) { sum, pair in
                 let difference = Double(pair.0) - Double(pair.1)
