@@ -5,80 +5,89 @@ import StableDiffusion
 import TensorKit
 import WeightSpace
 
-/// What the shortcuts of the preview cost: not time but likeness, against the run that they stand for.
+/// What the shortcuts of the preview lose: not time but likeness, against the full runs that they stand for.
 extension BenchSuite {
-    /// A person and somebody near: the adapters of a run that is known and of the one that is wanted.
+    /// A person and somebody near: the one whose run is known, and the one that is wanted, with the full runs of both.
     private struct Change {
         let name: String
-        let known: LoRAAdapter
+        let seed: UInt64
         let wanted: LoRAAdapter
+        let size: Double
+        let known: DenoisingTrajectory
+        let knownImage: RGBImage
+        let wantedImage: RGBImage
     }
 
-    /// Runs that go on from the middle of another person's, and runs with guidance on a part of their way, against full runs.
+    /// Runs that go on from the middle of another person's, that follow another person's at a distance, drafts from noise, and guidance on a
+    /// part of the way.
     func shortcuts() throws -> [BenchResult] {
         let (space, pipeline) = try models()
         guard space.latentDimension > 0, space.identities.count >= 8 else { return [] }
+        let changes = try self.changes(space, pipeline)
+        let names = Set(changes.map(\.name)).sorted()
         var results: [BenchResult] = []
-        let changes = try Dictionary(grouping: self.changes(space), by: \.name)
-        for (name, group) in changes.sorted(by: { $0.key < $1.key }) {
-            let sizes = group.map { Double($0.wanted.relativeChange(to: $0.known)) }
-            for share in [0.25, 0.5, 0.67, 0.83] {
-                let losses = try group.enumerated().map { number, change in
-                    try Interruption.shared.check()
-                    return try loss(of: change, seed: UInt64(number), space, pipeline) { known, adapter in
-                        guard var run = known.resumed(at: Int(share * Double(known.count)), adapters: [adapter]) else {
-                            return nil
-                        }
-                        while !run.isFinished { run.step() }
-                        return run.latents
-                    }
-                }
-                let size = String(format: "%.3f", sizes.reduce(0, +) / Double(sizes.count))
-                results += Self.results(
-                    "resume", losses, work: "\(name), relative change \(size), resumed after \(Int(share * 100)) % of the run")
-            }
-        }
-        for (name, group) in changes.sorted(by: { $0.key < $1.key }) {
-            for evaluations in [1, 2, 3, 4, 6] {
-                let losses = try group.enumerated().map { number, change in
-                    try Interruption.shared.check()
-                    return try loss(of: change, seed: UInt64(number), space, pipeline) { known, adapter in
-                        guard var run = known.difference(evaluations: evaluations, adapters: [adapter]) else { return nil }
-                        while !run.isFinished { run.step() }
-                        return run.estimate
-                    }
-                }
-                results += Self.results("difference", losses, work: "\(name), as a difference in \(evaluations) evaluations")
-            }
-        }
-        for steps in [3, 4, 6, 8] {
-            let losses = try changes["d. another person", default: []].enumerated().map { number, change in
+        func measure(
+            _ kind: String, _ name: String, _ what: String, _ shortcut: (Change) throws -> Tensor?
+        ) throws {
+            let group = changes.filter { $0.name == name }
+            let losses = try group.map { change -> (decibels: Double, missing: Double) in
                 try Interruption.shared.check()
-                var request = request(space, seed: UInt64(number))
-                request.steps = steps
-                request.adapters = [change.wanted]
-                return try loss(of: change, seed: UInt64(number), space, pipeline) { _, _ in
+                guard let latents = try shortcut(change) else {
+                    throw CommandFailure("a run of \(change.known.count) evaluations cannot be followed.")
+                }
+                return Self.loss(of: pipeline.decode(latents)[0], change)
+            }
+            let size = String(format: "%.3f", group.map(\.size).reduce(0, +) / Double(group.count))
+            let work = "\(name.dropFirst(3)) (relative change \(size)), \(what)"
+            results.append(
+                BenchResult(
+                    name: kind + "-psnr", unit: "dB", samples: losses.map(\.decibels), work: work + ": against the full run"))
+            results.append(
+                BenchResult(
+                    name: kind + "-error", unit: "%", samples: losses.map { 100 * $0.missing },
+                    work: work + ": of the whole change"))
+        }
+        for name in names {
+            for share in [0.25, 0.5, 0.75] {
+                try measure("resume", name, "resumed after \(Int(share * 100)) % of the run") { change in
+                    guard var run = change.known.resumed(at: Int(share * Double(change.known.count)), adapters: [change.wanted])
+                    else { return nil }
+                    while !run.isFinished { run.step() }
+                    return run.latents
+                }
+            }
+            for evaluations in [1, 2, 3, 4, 6] {
+                try measure("follow", name, "followed in \(evaluations) evaluations") { change in
+                    guard var run = change.known.difference(evaluations: evaluations, adapters: [change.wanted]) else {
+                        return nil
+                    }
+                    while !run.isFinished { run.step() }
+                    return run.estimate
+                }
+            }
+        }
+        if let name = names.last {
+            for steps in [3, 4, 6, 8] {
+                try measure("draft", name, "from noise in \(steps) evaluations") { change in
+                    var request = request(space, seed: change.seed)
+                    request.steps = steps
+                    request.adapters = [change.wanted]
                     var run = try pipeline.start(request)
                     while !run.isFinished { run.step() }
                     return run.latents
                 }
             }
-            results += Self.results("draft", losses, work: "another person, from noise in \(steps) evaluations")
-        }
-        for interval: ClosedRange<Float> in [0...900, 0...800, 100...1000, 200...900, 250...800] {
-            let decibels = try (0..<8).map { number -> Double in
-                try Interruption.shared.check()
-                var request = request(space, seed: UInt64(number))
-                request.adapters = [try adapter(row: number * 61, space)]
-                let exact = try pipeline(request)[0]
-                request.guidanceInterval = interval
-                return try pipeline(request)[0].psnr(to: exact) ?? 99
+            for interval: ClosedRange<Float> in [0...900, 0...800, 100...1000, 200...900] {
+                let bounds = "\(Int(interval.lowerBound))..\(Int(interval.upperBound))"
+                try measure("interval", name, "guidance at \(bounds) alone") { change in
+                    var request = request(space, seed: change.seed)
+                    request.guidanceInterval = interval
+                    request.adapters = [change.wanted]
+                    var run = try pipeline.start(request)
+                    while !run.isFinished { run.step() }
+                    return run.latents
+                }
             }
-            results.append(
-                BenchResult(
-                    name: "guidance-interval-psnr", unit: "dB", samples: decibels,
-                    work: "guidance at \(Int(interval.lowerBound))..\(Int(interval.upperBound)) only, against guidance everywhere"
-                ))
         }
         return results
     }
@@ -92,79 +101,63 @@ extension BenchSuite {
             width: defaults.width, height: defaults.height)
     }
 
-    private func adapter(row: Int, _ space: Space) throws -> LoRAAdapter {
-        try adapter(of: space.code(at: row % space.identities.count), space)
-    }
-
     private func adapter(of code: [Float], _ space: Space) throws -> LoRAAdapter {
         space.layout.adapter(of: try space.decode(Tensor([1, code.count], code)))
     }
 
-    /// Eight identities, each changed along its most effective axes by several sizes, and into another person.
-    private func changes(_ space: Space) throws -> [Change] {
+    /// Eight identities, each changed along one of the most effective axes by several sizes, and into another person.
+    private func changes(_ space: Space, _ pipeline: StableDiffusionPipeline) throws -> [Change] {
         let axes = space.axes.sorted { $0.effect > $1.effect }
         return try (0..<8).flatMap { number -> [Change] in
-            let row = number * 61 % space.identities.count
+            let (seed, count) = (UInt64(number), space.identities.count)
+            let row = number * 61 % count
             let code = space.code(at: row)
             let known = try adapter(of: code, space)
+            let knownRun = try run(known, request(space, seed: seed), pipeline)
             let axis = axes[number % min(4, axes.count)]
-            var changes = try [(0.25, "a. axis 0.25 sigma"), (1, "b. axis 1 sigma"), (3, "c. axis 3 sigma")].map {
-                size, name -> Change in
+            var wanted = try [(0.25, "1. axis by 0.25 sigma"), (1, "2. axis by 1 sigma"), (3, "3. axis by 3 sigma")].map {
+                size, name in
                 var other = code
                 other[axis.index] += Float(size) * axis.deviation
-                return Change(name: name, known: known, wanted: try adapter(of: other, space))
+                return (name, try adapter(of: other, space))
             }
-            changes.append(Change(name: "d. another person", known: known, wanted: try adapter(row: row + 101, space)))
-            return changes
+            wanted.append(("4. another person", try adapter(of: space.code(at: (row + 101) % count), space)))
+            return try wanted.map { name, adapter in
+                Change(
+                    name: name, seed: seed, wanted: adapter, size: Double(adapter.relativeChange(to: known)),
+                    known: knownRun.trajectory, knownImage: knownRun.image,
+                    wantedImage: try run(adapter, request(space, seed: seed), pipeline).image)
+            }
         }
     }
 
-    private typealias Loss = (decibels: Double, missing: Double)
-
-    private static func results(_ name: String, _ losses: [Loss], work: String) -> [BenchResult] {
-        [
-            BenchResult(name: name + "-psnr", unit: "dB", samples: losses.map(\.decibels), work: work + ": against the full run"),
-            BenchResult(
-                name: name + "-missing", unit: "%", samples: losses.map { 100 * $0.missing },
-                work: work + ": error as a part of the change"),
-        ]
+    private func run(
+        _ adapter: LoRAAdapter, _ request: DenoisingRequest, _ pipeline: StableDiffusionPipeline
+    ) throws -> (image: RGBImage, trajectory: DenoisingTrajectory) {
+        try Interruption.shared.check()
+        var request = request
+        request.adapters = [adapter]
+        var (run, trajectory) = (try pipeline.start(request), DenoisingTrajectory())
+        while !run.isFinished {
+            let before = run
+            run.step()
+            trajectory.note(before, run)
+        }
+        return (pipeline.decode(run.latents)[0], trajectory)
     }
 
     /// - Parameters:
-    ///   - change: the known person and the wanted one.
-    ///   - seed: added to the space's own.
-    ///   - space: whose settings.
-    ///   - pipeline: its base model.
-    ///   - shortcut: image latents of the wanted person's picture, from the known one's run.
-    /// - Throws: what the pipeline says of the settings.
-    /// - Returns: likeness of the shortcut's picture to the full run's, and its error as a part of the difference between the two people.
-    private func loss(
-        of change: Change, seed: UInt64, _ space: Space, _ pipeline: StableDiffusionPipeline,
-        shortcut: (DenoisingTrajectory, LoRAAdapter) throws -> Tensor?
-    ) throws -> Loss {
-        var request = request(space, seed: seed)
-        func run(_ adapter: LoRAAdapter) throws -> (image: RGBImage, trajectory: DenoisingTrajectory) {
-            request.adapters = [adapter]
-            var (run, trajectory) = (try pipeline.start(request), DenoisingTrajectory())
-            while !run.isFinished {
-                let before = run
-                run.step()
-                trajectory.note(before, run)
-            }
-            return (pipeline.decode(run.latents)[0], trajectory)
-        }
-        let (known, wanted) = (try run(change.known), try run(change.wanted))
-        guard let latents = try shortcut(known.trajectory, change.wanted) else {
-            throw CommandFailure("the run of \(known.trajectory.count) evaluations cannot be followed.")
-        }
-        let image = pipeline.decode(latents)[0]
+    ///   - image: what a shortcut drew of the wanted person.
+    ///   - change: the full runs.
+    /// - Returns: likeness to the full run's picture, and the error as a part of the difference between the two people's pictures.
+    private static func loss(of image: RGBImage, _ change: Change) -> (decibels: Double, missing: Double) {
         func distance(_ other: RGBImage) -> Double {
-            zip(wanted.image.pixels, other.pixels).reduce(0) { sum, pair in
+            zip(change.wantedImage.pixels, other.pixels).reduce(0) { sum, pair in
                 let difference = Double(pair.0) - Double(pair.1)
                 return sum + difference * difference
             }.squareRoot()
         }
-        let whole = distance(known.image)
-        return (image.psnr(to: wanted.image) ?? 99, whole > 0 ? distance(image) / whole : 0)
+        let whole = distance(change.knownImage)
+        return (image.psnr(to: change.wantedImage) ?? 99, whole > 0 ? distance(image) / whole : 0)
     }
 }
