@@ -8,6 +8,8 @@ import TensorKit
 public final class Adam: GradientAbsorber {
     public let parameters: [(name: String, parameter: Parameter)]
     public var learningRate: Float
+    /// Factors of the learning rate for some of the parameters, by name.
+    public let rates: [String: Float]
     public let betas: (Float, Float)
     public let epsilon: Float
     public let weightDecay: Float
@@ -26,6 +28,7 @@ public final class Adam: GradientAbsorber {
     /// - Parameters:
     ///   - parameters: with the names under which `state` keeps their moments; those that are not trainable are left out.
     ///   - learningRate: may be changed between steps.
+    ///   - rates: factors of it for some of the parameters, by name.
     ///   - betas: decay of the running averages of the gradient and its square.
     ///   - epsilon: added to the square root of the corrected second moment.
     ///   - weightDecay: pull towards zero.
@@ -33,13 +36,15 @@ public final class Adam: GradientAbsorber {
     ///   - precision: how the running averages are kept.
     ///   - absorbsGradients: weights of linear layers are changed during the backward pass.
     public init(
-        _ parameters: [(name: String, parameter: Parameter)], learningRate: Float, betas: (Float, Float) = (0.9, 0.999),
+        _ parameters: [(name: String, parameter: Parameter)], learningRate: Float, rates: [String: Float] = [:],
+        betas: (Float, Float) = (0.9, 0.999),
         epsilon: Float = 1e-8, weightDecay: Float = 0, decoupledDecay: Bool = false,
         moments precision: AdamMoments.Precision = .float32,
         absorbsGradients: Bool = false
     ) {
         self.parameters = parameters.filter(\.parameter.isTrainable)
         self.learningRate = learningRate
+        self.rates = rates
         self.betas = betas
         self.epsilon = epsilon
         self.weightDecay = weightDecay
@@ -75,9 +80,10 @@ public final class Adam: GradientAbsorber {
         }
         let numbers = begun ?? self.numbers
         begun = nil
-        for (index, (_, parameter)) in parameters.enumerated() {
+        for (index, (name, parameter)) in parameters.enumerated() {
             guard let gradient = parameter.gradient else { continue }
-            Kernels.adam(numbers, weight: parameter.value, gradient: gradient, moments: moments(index), gradientScale: scale)
+            Kernels.adam(
+                at(name, numbers), weight: parameter.value, gradient: gradient, moments: moments(index), gradientScale: scale)
             parameter.markChanged()
         }
     }
@@ -86,8 +92,16 @@ public final class Adam: GradientAbsorber {
         guard let index = indices[ObjectIdentifier(parameter)], let begun else {
             preconditionFailure("a gradient arrived outside of a step")
         }
-        Kernels.adam(begun, gradient: gradient, x: x, weight: parameter.value, moments: moments(index))
+        Kernels.adam(
+            at(parameters[index].name, begun), gradient: gradient, x: x, weight: parameter.value, moments: moments(index))
         parameter.markChanged()
+    }
+
+    private func at(_ name: String, _ numbers: AdamStep) -> AdamStep {
+        guard let rate = rates[name] else { return numbers }
+        var slower = numbers
+        slower.learningRate *= rate
+        return slower
     }
 
     private var numbers: AdamStep {

@@ -23,6 +23,9 @@ public enum DataScaling {
         return result
     }
 
+    /// Brings raw vectors into the VAE's range where they lie, [N, n].
+    func scaleInPlace(_ raw: Tensor) { map(raw, raw) { value, offset, scale in (value - offset) / scale } }
+
     /// Undoes `scaled`.
     /// - Parameter scaled: [N, n]
     /// - Returns: [N, n] in raw units.

@@ -3,8 +3,8 @@ import TensorKit
 
 /// Measures what each axis of a weight VAE carries.
 enum AxisSurvey {
-    /// Codes from which an axis' effect is measured.
-    private static let probes = 16
+    /// Codes from which the effect of one of `d` axes is measured: fewer where there are many axes.
+    private static func probes(_ d: Int) -> Int { max(2, min(16, 1024 / max(1, d))) }
 
     /// - Parameters:
     ///   - vae: trained and standardised.
@@ -37,7 +37,8 @@ enum AxisSurvey {
     /// Mean Euclidean change of the decoded vector for one deviation, over some of the identities.
     private static func effect(of axis: Int, vae: WeightVAE, means: Tensor, deviation: Float) -> Float {
         let (count, d) = (means.shape[0], means.shape[1])
-        let rows = (0..<min(probes, count)).map { $0 * count / min(probes, count) }
+        let probes = min(probes(d), count)
+        let rows = (0..<probes).map { $0 * count / probes }
         let codes = means.gathering(rows + rows)
         for i in rows.indices {
             codes.pointer[i * d + axis] += deviation

@@ -140,7 +140,9 @@ public struct SpaceAssembly {
             .init("schedule", .string(plan.schedule.rawValue)),
             .init("initialization", .string(plan.initialization.rawValue)), .init("beta", .float(Float(trainer.beta))),
             .init("decoder_variance", .float(Float(trainer.proposal.decoderVariance))),
-            .init("free_bits", .number(plan.freeBits)), .init("adversarial_weight", .number(plan.adversarialWeight)),
+            .init("linear_rate", .number(plan.linearRate)), .init("encoder_rate", .number(plan.encoderRate)),
+            .init("free_bits", .number(plan.freeBits)),
+            .init("adversarial_weight", .number(plan.adversarialWeight)),
             .init("weight_decay", .number(plan.weightDecay)), .init("moments", .string(plan.moments.rawValue)),
             .init("seed", .integer(Int(truncatingIfNeeded: plan.seed))),
             .init(

@@ -26,6 +26,10 @@ public struct TrainingPlan: Sendable, Equatable, Codable {
     public var batchNorm: Bool
     /// A linear path beside the network.
     public var linearPath: Bool
+    /// Learning rate of the linear path as a share of the network's: a path that a PCA started is nearly right, and large steps would blur it.
+    public var linearRate: Double
+    /// Learning rate of the network's encoder as a share of the decoder's: with few identities an encoder of many weights learns them by heart.
+    public var encoderRate: Double
     /// Of the residual network and the transformer.
     public var blocks: Int
     /// Of the transformer.
@@ -61,7 +65,8 @@ public struct TrainingPlan: Sendable, Equatable, Codable {
     /// Settings; every argument is the property of its name.
     public init(
         variant: WeightVAEConfiguration.Variant = .vanilla, hiddenDims: [Int] = [512, 256], latentDim: Int = 64,
-        batchNorm: Bool = false, linearPath: Bool = false, blocks: Int = 4, heads: Int = 4,
+        batchNorm: Bool = false, linearPath: Bool = false, linearRate: Double = 0.01, encoderRate: Double = 1, blocks: Int = 4,
+        heads: Int = 4,
         beta: Beta = .automatic(share: 0.2), freeBits: Double = 0, adversarialWeight: Double = 0,
         schedule: KLSchedule = .annealed, initialization: Initialization? = nil, steps: Int = 3000, batch: Int = 64,
         learningRate: Double = 2e-5, finalLearningRate: Double = 0.02, warmup: Int = 100, weightDecay: Double = 0,
@@ -72,6 +77,8 @@ public struct TrainingPlan: Sendable, Equatable, Codable {
         self.latentDim = latentDim
         self.batchNorm = batchNorm
         self.linearPath = linearPath
+        self.linearRate = linearRate
+        self.encoderRate = encoderRate
         self.blocks = blocks
         self.heads = heads
         self.beta = beta
@@ -142,6 +149,9 @@ public struct TrainingPlan: Sendable, Equatable, Codable {
         }
         guard !batchNorm || (variant == .vanilla && batch >= 2) else {
             throw refuse("batch norm is for the vanilla network and batches of 2 and more", "Leave --batch-norm out.")
+        }
+        guard (0...1).contains(linearRate), (0...1).contains(encoderRate) else {
+            throw refuse("shares of \(linearRate) and \(encoderRate) of the learning rate cannot be", "Give 0 to 1.")
         }
         guard freeBits >= 0, freeBits.isFinite, adversarialWeight >= 0, adversarialWeight.isFinite, (0...1).contains(weightDecay)
         else {

@@ -103,7 +103,11 @@ final class StreamedVectors: TrainingVectors {
         return (0..<kept).map { rows[$0 * rows.count / kept] }
     }
 
-    func scaled(_ rows: [Int]) throws -> Tensor { scaling.scaled(try Self.read(entry, rows)) }
+    func scaled(_ rows: [Int]) throws -> Tensor {
+        let result = try Self.read(entry, rows)
+        scaling.scaleInPlace(result)
+        return result
+    }
 
     /// Rows as float32; their pages of the file are given back.
     private static func read(_ entry: TensorEntry, _ rows: [Int]) throws -> Tensor {

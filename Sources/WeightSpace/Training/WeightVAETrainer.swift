@@ -93,6 +93,8 @@ public final class WeightVAETrainer {
         guard spectrum.total > 0 else {
             throw SpaceError("all vectors are equal, there is nothing to learn", advice: "Train on different identities.")
         }
+        // What the spectrum needed is given back before the network asks for its own.
+        if sampling != nil { StorageAllocator.shared.releaseAll() }
         proposal = BetaProposal(plan.beta, spectrum: spectrum, length: vectors.length, latentDim: plan.latentDim)
         let configuration = plan.configuration(
             vectorLength: vectors.length, tokenLengths: layout?.moduleLengths ?? [], layoutDigest: layout?.digest)
@@ -102,7 +104,8 @@ public final class WeightVAETrainer {
         plan.initialization.apply(to: vae, spectrum: spectrum, decoderVariance: proposal.decoderVariance, random: random)
         // The losses are averages over thousands of elements, so the gradients are far smaller than Adam's usual epsilon expects.
         optimizer = Adam(
-            vae.namedParameters(), learningRate: Float(plan.learningRate), epsilon: 1e-12, weightDecay: Float(plan.weightDecay),
+            vae.namedParameters(), learningRate: Float(plan.learningRate),
+            rates: Self.rates(plan, vae), epsilon: 1e-12, weightDecay: Float(plan.weightDecay),
             decoupledDecay: true, moments: plan.moments == .bf16 ? .bfloat16 : .float32, absorbsGradients: true)
         schedule = .cosine(warmup: plan.warmup, total: plan.steps, final: Float(plan.finalLearningRate))
         if plan.adversarialWeight > 0 {
@@ -116,7 +119,24 @@ public final class WeightVAETrainer {
         } else {
             (discriminator, discriminatorOptimizer) = (nil, nil)
         }
-        if sampling != nil { StorageAllocator.shared.releaseAll() }
+        if sampling != nil {
+            StorageAllocator.shared.limit = Self.windowBytes
+            StorageAllocator.shared.releaseAll()
+        }
+    }
+
+    /// Learning rates that differ from the plan's, by parameter, as shares of it.
+    private static func rates(_ plan: TrainingPlan, _ vae: WeightVAE) -> [String: Float] {
+        let encoder = ["encoder.", "encoder_norm.", "embed.", "first_layer.", "fc_mu.", "fc_var."]
+        var rates = [String: Float]()
+        for (name, _) in vae.namedParameters() {
+            if name.hasPrefix("linear_") {
+                rates[name] = Float(plan.linearRate)
+            } else if plan.encoderRate != 1, encoder.contains(where: name.hasPrefix) {
+                rates[name] = Float(plan.encoderRate)
+            }
+        }
+        return rates
     }
 
     /// Rows on which activity and KL are measured, and on which the validation is.

@@ -19,6 +19,8 @@ struct BenchCommand: ParsableCommand {
               preview    key to first look, key to finished face
               gallery    one face of a gallery
               train      one training step of the weight VAE
+              train-full, train-full-bf16
+                         the same at full size (99,648 numbers, 4096 wide, 512 axes), only when named: 11 and 8 GB of memory
               keys       key to screen while faces are drawn, on a pseudo-terminal with sixel
               startup    start of the process; first screen; opening a space
               shortcuts  what the preview's shortcuts lose against full runs (not part of all)
@@ -43,14 +45,17 @@ struct BenchCommand: ParsableCommand {
 
     func validate() throws {
         guard (1...10_000).contains(repeats) else { throw ValidationError("'--repeats \(repeats)' is outside 1 to 10000.") }
-        for name in names where !BenchSuite.names.contains(name) {
-            throw ValidationError("There is no benchmark '\(name)'. There are \(BenchSuite.names.joined(separator: ", ")).")
+        let known = BenchSuite.names + BenchSuite.largeNames
+        for name in names where !known.contains(name) {
+            throw ValidationError("There is no benchmark '\(name)'. There are \(known.joined(separator: ", ")).")
         }
     }
 
     func run() throws {
         Interruption.shared.listen()
-        let chosen = names.isEmpty ? BenchSuite.names.filter { $0 != "shortcuts" } : BenchSuite.names.filter(names.contains)
+        let chosen =
+            names.isEmpty
+            ? BenchSuite.names.filter { $0 != "shortcuts" } : (BenchSuite.names + BenchSuite.largeNames).filter(names.contains)
         let suite = BenchSuite(source: space.source, stopwatch: Stopwatch(repeats: repeats))
         var results: [BenchResult] = []
         for (index, name) in chosen.enumerated() {

@@ -31,6 +31,8 @@ final class BenchSuite {
         case "preview": try preview()
         case "gallery": try gallery()
         case "train": try training()
+        case "train-full": try fullTraining(moments: .f32)
+        case "train-full-bf16": try fullTraining(moments: .bf16)
         case "keys": try keys()
         case "startup": try startup()
         case "shortcuts": try shortcuts()

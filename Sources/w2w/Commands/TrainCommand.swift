@@ -45,6 +45,12 @@ struct TrainCommand: ParsableCommand {
     @Flag(help: "A linear path beside the network, started from a PCA.")
     var linearPath = false
 
+    @Option(help: ArgumentHelp("Learning rate of the linear path as a share of the network's.", valueName: "x"))
+    var linearRate = 0.01
+
+    @Option(help: ArgumentHelp("Learning rate of the network's encoder as a share of the decoder's.", valueName: "x"))
+    var encoderRate = 1.0
+
     @Option(help: ArgumentHelp("Blocks of the residual network and the transformer, each way.", valueName: "n"))
     var blocks = 4
 
@@ -139,9 +145,10 @@ struct TrainCommand: ParsableCommand {
         }
         let plan = TrainingPlan(
             variant: variant, hiddenDims: try widths(), latentDim: latent, batchNorm: batchNorm, linearPath: linearPath,
+            linearRate: linearRate, encoderRate: encoderRate,
             blocks: blocks, heads: heads, beta: try level(), freeBits: freeBits, adversarialWeight: adversarial,
             schedule: schedule, initialization: initialization, steps: steps, batch: batch, learningRate: learningRate,
-            weightDecay: weightDecay, moments: moments, mixing: mixing, seed: seed)
+            weightDecay: weightDecay, moments: moments, mixing: mixing, seed: seed, logInterval: min(50, max(1, steps / 20)))
         let trainer =
             source.weights.count * 4 > Self.residentBytes
             ? try WeightVAETrainer(plan, streaming: source.weights, layout: source.layout)

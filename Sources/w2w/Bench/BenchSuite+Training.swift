@@ -1,0 +1,32 @@
+import Checkpoints
+import Foundation
+import TensorKit
+import WeightSpace
+
+/// Steps of the weight VAE's training at the original project's size.
+extension BenchSuite {
+    /// Measured only when they are named: they take many gigabytes and seconds a step.
+    static let largeNames = ["train-full", "train-full-bf16"]
+
+    /// One training step at full size: vectors streamed from a file, batch 64; the peak of the process' memory beside it.
+    func fullTraining(moments: TrainingPlan.Moments) throws -> [BenchResult] {
+        let (length, count) = (99_648, 640)
+        let plan = TrainingPlan(
+            hiddenDims: [4096], latentDim: 512, beta: .level(0.005), schedule: .constant, initialization: .torch,
+            steps: 1_000_000, batch: 64, learningRate: 1e-4, moments: moments, mixing: 0, logInterval: 1_000_000)
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("w2w-bench-\(getpid()).safetensors")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try SyntheticVectors.write(count: count, length: length, to: file)
+        StorageAllocator.shared.releaseAll()
+        let trainer = try WeightVAETrainer(plan, streaming: StateDictionary(safetensors: file).entry("weights"))
+        let samples = try stopwatch.milliseconds { _ in try trainer.advance() }
+        let work = "weight VAE \(length) to 4096 to 512, batch \(plan.batch), one Adam step, moments \(moments.rawValue)"
+        let suffix = moments == .bf16 ? "-bf16" : ""
+        return [
+            BenchResult(name: "train-full" + suffix, unit: "ms", samples: samples, work: work),
+            BenchResult(
+                name: "train-full-memory" + suffix, unit: "MB", samples: [Double(MachineReport.peakMemory ?? 0) / 1e6],
+                work: "the process' largest memory"),
+        ]
+    }
+}
