@@ -89,7 +89,20 @@ public enum Initialization: String, Sendable, CaseIterable {
             if let bias = layer.bias { bias.value = Tensor(zeros: bias.shape) }
         }
         for layer in [network.codeLayers.mean] + network.outputLayers { scale(layer, by: 0) }
+        widenByEigenvalues(network.codeLayers.decoderInput, spectrum, count: k)
         startLogVariance(network.codeLayers.logVariance, spectrum, decoderVariance, count: k)
+    }
+
+    /// Codes have the deviation 1 along every axis; the network sees them as wide as the data are there, so that it bends along the axes that
+    /// carry much and stays smooth along those that carry noise.
+    private static func widenByEigenvalues(_ layer: Linear, _ spectrum: Spectrum, count: Int) {
+        let (rows, columns) = (layer.weight.shape[0], layer.weight.shape[1])
+        let mean = spectrum.eigenvalues.prefix(count).reduce(0, +) / Double(max(1, count))
+        for axis in 0..<count {
+            let factor = Float((spectrum.eigenvalues[axis] / mean).squareRoot())
+            for row in 0..<rows { layer.weight.value.pointer[row * columns + axis] *= factor }
+        }
+        layer.weight.markChanged()
     }
 
     /// The linear VAE's optimum: an axis of eigenvalue λ keeps the share 1 - s²/λ of its variance in the posterior mean.

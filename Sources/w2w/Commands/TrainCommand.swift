@@ -224,6 +224,7 @@ struct TrainCommand: ParsableCommand {
             }
             if now - saved > pause { try save() }
         }
+        try TrainingLog(trainer).write(to: folder)
     }
 }
 
