@@ -97,9 +97,12 @@ final class PreviewRun: JobRun {
             try finishDraft(run.estimate, steps: run.stepCount, report)
         } else {
             stage = .following(run)
-            if let look = studio.look(at: run.estimate) { showDraft(look, run.stepsDone, of: run.stepCount, report) }
+            // The first evaluation sees noise alone and exaggerates: worth a look only where the next one is long in coming.
+            if run.stepsDone > 1 || studio.pace.stepIsSlow, let look = studio.look(at: run.estimate) {
+                showDraft(look, run.stepsDone, of: run.stepCount, report)
+            }
         }
-        mayBeReplaced = true
+        mayBeReplaced = run.stepsDone > 1 || mayBeReplaced
     }
 
     /// One evaluation of a draft. The last one leads to the request's own run.

@@ -23,11 +23,12 @@ extension BenchSuite {
         let client = EngineClient(cacheDirectory: folder)
         let description = try client.open(try previewSource(folder))
         var (fresh, changed): ([Times], [Times]) = ([], [])
-        for number in 0..<(stopwatch.warmUp + stopwatch.repeats) {
+        let warmUp = 1
+        for number in 0..<(warmUp + stopwatch.repeats) {
             let request = Self.freshRequest(number, description)
             let first = try times(of: request, client)
             let second = try times(of: Self.changed(request, description), client)
-            if number >= stopwatch.warmUp {
+            if number >= warmUp {
                 fresh.append(first)
                 changed.append(second)
             }
@@ -104,7 +105,7 @@ extension BenchSuite {
         if space.latentDimension > 0 { return source }
         let url = URL(fileURLWithPath: folder + "/space")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-        let count = stopwatch.warmUp + stopwatch.repeats
+        let count = 1 + stopwatch.repeats
         let length = space.layout.vectorLength
         let random = TorchRandomSource(seed: 1)
         let vectors = Tensor(uninitialized: [2 * count, length])
@@ -120,7 +121,7 @@ extension BenchSuite {
         let names = (0..<count).map { "p\($0)\np\($0)\(Self.changedSuffix)\n" }
         try Data(("identity\n" + names.joined()).utf8).write(to: url.appendingPathComponent("identities.csv"))
         var defaults = space.manifest.defaults
-        (defaults.width, defaults.height, defaults.steps, defaults.guidance) = (256, 256, 20, 3)
+        (defaults.width, defaults.height, defaults.steps, defaults.guidance) = (256, 256, 12, 3)
         let manifest = SpaceManifest(
             name: "bench",
             paths: [
