@@ -110,3 +110,20 @@ public func marginLogits(
     }
     return y
 }
+
+/// The products of all rows of one matrix with all rows of another, x yᵀ.
+/// - Parameters:
+///   - x: [N, d]
+///   - y: [M, d]
+///   - tape: records the backward pass.
+/// - Returns: [N, M]
+public func rowProducts(_ x: Tensor, _ y: Tensor, tape: Tape? = nil) -> Tensor {
+    let products = Kernels.product(x, y, transposeB: true)
+    if let tape, tape.tracks(x) || tape.tracks(y) {
+        tape.record(products) { [unowned tape] gradient in
+            if tape.tracks(x) { tape.accumulate(Kernels.product(gradient, y), for: x) }
+            if tape.tracks(y) { tape.accumulate(Kernels.product(gradient, x, transposeA: true), for: y) }
+        }
+    }
+    return products
+}

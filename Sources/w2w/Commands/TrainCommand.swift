@@ -18,6 +18,7 @@ struct TrainCommand: ParsableCommand {
               w2w train celeb --out ~/spaces/wide --latent 128 --hidden 1024,512
               w2w train celeb --out ~/spaces/residual --variant residual --hidden 1024 --latent 1024 --adversarial 0.1
               w2w train celeb --out ~/spaces/celeb --resume
+              w2w train ~/spaces/celeb --embedder --out ~/spaces/celeb
             """
     )
 
@@ -72,14 +73,15 @@ struct TrainCommand: ParsableCommand {
     @Option(help: "Where the weights start; without it spectral where the network allows it.")
     var initialization: Initialization?
 
-    @Option(help: ArgumentHelp("Steps of the optimiser.", valueName: "n"))
-    var steps = 3000
+    @Option(help: ArgumentHelp("Steps of the optimiser; without it 3000, for an embedder 1000.", valueName: "n"))
+    var steps: Int?
 
     @Option(help: ArgumentHelp("Vectors in a step.", valueName: "n"))
     var batch = 64
 
-    @Option(help: ArgumentHelp("Adam's learning rate at its highest.", valueName: "x"))
-    var learningRate = 2e-5
+    @Option(
+        help: ArgumentHelp("Adam's learning rate at its highest; without it 0.00002, for an embedder 0.002.", valueName: "x"))
+    var learningRate: Double?
 
     @Option(help: ArgumentHelp("AdamW's pull of the weights towards zero.", valueName: "x"))
     var weightDecay = 0.0
@@ -101,6 +103,9 @@ struct TrainCommand: ParsableCommand {
 
     @Flag(help: "Go on from the checkpoint in SPACE.")
     var resume = false
+
+    @Flag(help: "Train the face embedder of the space WEIGHTS on its photographs instead; SPACE may be the same.")
+    var embedder = false
 
     /// Seconds between two checkpoints at least; a large one may take a tenth of the time.
     private static let checkpointInterval = 30.0
@@ -136,19 +141,28 @@ struct TrainCommand: ParsableCommand {
     }
 
     func run() throws {
-        let source = try TrainingSource(URL(fileURLWithPath: (weights as NSString).expandingTildeInPath))
+        let given = URL(fileURLWithPath: (weights as NSString).expandingTildeInPath)
         let folder = URL(fileURLWithPath: (out as NSString).expandingTildeInPath)
+        if embedder {
+            var plan = FaceEmbedderPlan(batch: batch, seed: seed)
+            if let steps { plan.steps = steps }
+            if let learningRate { plan.learningRate = Float(learningRate) }
+            try EmbedderTraining(space: given, out: folder, plan: plan).run()
+            return
+        }
+        let source = try TrainingSource(given)
         guard source.baseURL != nil else {
             throw CommandFailure(
                 "\(source.weightsURL.path): there is no base model beside the weights.",
                 advice: "Put its diffusers folder there as base/, or name a space folder.")
         }
+        let total = steps ?? 3000
         let plan = TrainingPlan(
             variant: variant, hiddenDims: try widths(), latentDim: latent, batchNorm: batchNorm, linearPath: linearPath,
             linearRate: linearRate, encoderRate: encoderRate,
             blocks: blocks, heads: heads, beta: try level(), freeBits: freeBits, adversarialWeight: adversarial,
-            schedule: schedule, initialization: initialization, steps: steps, batch: batch, learningRate: learningRate,
-            weightDecay: weightDecay, moments: moments, mixing: mixing, seed: seed, logInterval: min(50, max(1, steps / 20)))
+            schedule: schedule, initialization: initialization, steps: total, batch: batch, learningRate: learningRate ?? 2e-5,
+            weightDecay: weightDecay, moments: moments, mixing: mixing, seed: seed, logInterval: min(50, max(1, total / 20)))
         let trainer =
             source.weights.count * 4 > Self.residentBytes
             ? try WeightVAETrainer(plan, streaming: source.weights, layout: source.layout)
