@@ -28,6 +28,8 @@ public struct LatentAxis: Sendable, Equatable {
     public let effect: Float
     /// The attributes that go along with it, strongest first.
     public let correlations: [Correlation]
+    /// How far one deviation up or down moves the drawn face, as a distance of embeddings (0...2); nil until `w2w evaluate --update-axes`.
+    public var faceEffect: Float?
 
     /// An axis of a weight VAE is active when the identities differ along it: variance of the posterior mean above 0.01 (Burda et al. 2016).
     /// All axes of a PCA are.
@@ -36,7 +38,7 @@ public struct LatentAxis: Sendable, Equatable {
 
     public init(
         index: Int, kl: Float, variance: Float, mean: Float, deviation: Float, effect: Float, correlations: [Correlation],
-        isActive: Bool? = nil
+        isActive: Bool? = nil, faceEffect: Float? = nil
     ) {
         self.index = index
         self.kl = kl
@@ -46,6 +48,7 @@ public struct LatentAxis: Sendable, Equatable {
         self.effect = effect
         self.correlations = correlations
         self.isActive = isActive ?? (variance > Self.activeVariance)
+        self.faceEffect = faceEffect
     }
 
     /// Reads `axes.json`.
@@ -57,6 +60,7 @@ public struct LatentAxis: Sendable, Equatable {
         return try json.objects("axes").enumerated().map { place, item in
             try item.refuseKeys(besides: [
                 "index", "kl", "variance", "mean", "deviation", "effect", "active", "correlations",
+                "face_effect",
             ])
             guard try item.require("index", as: Int.self) == place else { throw item.wrong("index", expected: "\(place)") }
             let deviation = try item.require("deviation", as: Float.self)
@@ -66,24 +70,24 @@ public struct LatentAxis: Sendable, Equatable {
                 mean: try item.require("mean"), deviation: deviation, effect: try item.require("effect"),
                 correlations: try item.objects("correlations").map {
                     Correlation(attribute: try $0.require("attribute"), value: try $0.require("value"))
-                })
+                }, faceEffect: try item.optional("face_effect"))
         }
     }
 
     /// The text of `axes.json`.
     static func json(_ axes: [LatentAxis]) -> String {
         let items = axes.map { axis -> JSONValue in
-            .object([
+            var members: [JSONValue.Member] = [
                 .init("index", .integer(axis.index)), .init("kl", .float(axis.kl)), .init("variance", .float(axis.variance)),
                 .init("mean", .float(axis.mean)), .init("deviation", .float(axis.deviation)),
-                .init("effect", .float(axis.effect)), .init("active", .bool(axis.isActive)),
-                .init(
-                    "correlations",
-                    .array(
-                        axis.correlations.map {
-                            .object([.init("attribute", .string($0.attribute)), .init("value", .float($0.value))])
-                        })),
-            ])
+                .init("effect", .float(axis.effect)),
+            ]
+            if let faceEffect = axis.faceEffect { members.append(.init("face_effect", .float(faceEffect))) }
+            let correlations = axis.correlations.map { item -> JSONValue in
+                .object([.init("attribute", .string(item.attribute)), .init("value", .float(item.value))])
+            }
+            members += [.init("active", .bool(axis.isActive)), .init("correlations", .array(correlations))]
+            return .object(members)
         }
         return JSONValue.object([.init("format", .integer(1)), .init("axes", .array(items))]).text() + "\n"
     }

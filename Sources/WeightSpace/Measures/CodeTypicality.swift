@@ -41,6 +41,7 @@ public struct CodeTypicality: Sendable {
 
     /// How ordinary a code is.
     /// - Parameter code: [d]
+    /// - Returns: its distance and its percentile.
     public func callAsFunction(_ code: [Float]) -> Reading {
         precondition(code.count == mean.count, "a code of \(code.count) numbers in a space of \(mean.count)")
         let distance = Self.distance(code, mean: mean, factor: factor, deviations: deviations)

@@ -1,0 +1,90 @@
+import ArgumentParser
+import EngineAPI
+import Foundation
+import WeightSpace
+
+/// `w2w evaluate`: what a space is worth, as numbers and as a page.
+struct EvaluateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate",
+        abstract: "Measure a space: reconstruction, axes, and the people it draws.",
+        discussion: """
+            Writes DIR/report.json, DIR/report.md and charts. Reconstruction is measured on the identities that the weight VAE kept aside, \
+            against a PCA with as many components fitted to the same training identities. Faces are compared by the embedder of the space \
+            (`w2w train SPACE --embedder --out SPACE`); without one only the weights are measured. The same options give the same numbers.
+
+            Examples:
+              w2w evaluate --out report
+              w2w evaluate --space ~/spaces/celeb --people 100 --seeds 4 --out celeb-report
+              w2w evaluate --space ~/spaces/celeb --update-axes --out celeb-report
+            """
+    )
+
+    @Option(help: ArgumentHelp("The space, a folder with space.json; without it the built-in one.", valueName: "dir"))
+    var space: String?
+
+    @Option(help: ArgumentHelp("Folder for the report, new or empty.", valueName: "dir"))
+    var out: String
+
+    @Option(help: ArgumentHelp("People drawn from each source, from 2 on.", valueName: "n"))
+    var people = EvaluationPlan().people
+
+    @Option(help: ArgumentHelp("Pictures of each, from 2 on.", valueName: "n"))
+    var seeds = EvaluationPlan().seeds
+
+    @Option(help: ArgumentHelp("Walks drawn along each kind of path, from 0 on.", valueName: "n"))
+    var morphs = EvaluationPlan().morphs
+
+    @Option(help: ArgumentHelp("Pictures of a walk, from 3 on.", valueName: "n"))
+    var frames = EvaluationPlan().frames
+
+    @Option(help: ArgumentHelp("People around whom each axis is drawn; 0 leaves the axes' faces out.", valueName: "n"))
+    var axisPeople = EvaluationPlan().axisPeople
+
+    @Option(help: ArgumentHelp("Denoising steps; without it the space's.", valueName: "n"))
+    var steps: Int?
+
+    @Option(help: ArgumentHelp("Decides codes, walks and the noise of the pictures.", valueName: "n"))
+    var seed: UInt64 = 0
+
+    @Flag(help: "Also write what was measured of the axes to the space's axes.json.")
+    var updateAxes = false
+
+    private var plan: EvaluationPlan {
+        EvaluationPlan(
+            people: people, seeds: seeds, morphs: morphs, frames: frames, axisPeople: axisPeople, steps: steps, seed: seed)
+    }
+
+    func validate() throws {
+        do {
+            try plan.validate()
+        } catch let error as SpaceError {
+            throw ValidationError(error.message)
+        }
+    }
+
+    func run() throws {
+        let folder = URL(fileURLWithPath: (out as NSString).expandingTildeInPath)
+        if let contents = try? FileManager.default.contentsOfDirectory(atPath: folder.path), !contents.isEmpty {
+            throw CommandFailure(
+                "the folder '\(out)' holds \(contents.count) files already; nothing was measured.",
+                advice: "Give --out another folder, or empty this one.")
+        }
+        let opened =
+            try space.map { try Space(URL(fileURLWithPath: ($0 as NSString).expandingTildeInPath)) } ?? Space.builtIn()
+        Interruption.shared.listen()
+        let evaluation = try Evaluation(opened, plan: plan)
+        var meter = ProgressMeter(activity: "drawing", total: evaluation.pictures)
+        let report = try evaluation.run { count in
+            meter.advance(by: count)
+            ProgressLine.show(meter.progress)
+            try Interruption.shared.check(kept: "nothing was written.")
+        }
+        ProgressLine.clear()
+        try Interruption.shared.check(kept: "nothing was written.")
+        try report.write(to: folder)
+        if updateAxes { try opened.writeAxes(report.measuredAxes) }
+        print(report.summary)
+        print("report: \(folder.appendingPathComponent("report.md").path)")
+    }
+}
