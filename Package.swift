@@ -94,7 +94,7 @@ let package = Package(
             resources: [.copy("Fixtures")]),
         .testTarget(
             name: "WeightSpaceTests",
-            dependencies: ["WeightSpace", "StableDiffusion", "NeuralNetworks", "Checkpoints", "TensorKit"],
+            dependencies: ["WeightSpace", "StableDiffusion", "NeuralNetworks", "Checkpoints", "TensorKit", "ImageCore"],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "EngineTests", dependencies: ["Engine", "EngineAPI", "WeightSpace", "ImageCore"]),
         .testTarget(name: "EngineAPITests", dependencies: ["EngineAPI"]),

@@ -47,6 +47,12 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Decides codes, walks and the noise of the pictures.", valueName: "n"))
     var seed: UInt64 = 0
 
+    @Option(help: ArgumentHelp("An embedder.json that compares the faces instead of the space's own.", valueName: "file"))
+    var embedder: String?
+
+    @Option(help: ArgumentHelp("The folder of the people's photographs, instead of the space's own.", valueName: "dir"))
+    var photos: String?
+
     @Flag(help: "Also write what was measured of the axes to the space's axes.json.")
     var updateAxes = false
 
@@ -73,7 +79,8 @@ struct EvaluateCommand: ParsableCommand {
         let opened =
             try space.map { try Space(URL(fileURLWithPath: ($0 as NSString).expandingTildeInPath)) } ?? Space.builtIn()
         Interruption.shared.listen()
-        let evaluation = try Evaluation(opened, plan: plan)
+        let url = { (path: String) in URL(fileURLWithPath: (path as NSString).expandingTildeInPath) }
+        let evaluation = try Evaluation(opened, plan: plan, embedder: embedder.map(url), photos: photos.map(url))
         var meter = ProgressMeter(activity: "drawing", total: evaluation.pictures)
         let report = try evaluation.run { count in
             meter.advance(by: count)

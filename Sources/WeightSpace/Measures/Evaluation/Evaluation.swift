@@ -31,9 +31,11 @@ public final class Evaluation {
     /// - Parameters:
     ///   - space: with LoRA vectors.
     ///   - plan: how much work is done.
+    ///   - embedder: the `embedder.json` of another space, which compares the faces instead of the space's own.
+    ///   - photos: the folder of the identities' photographs, instead of the space's own.
     /// - Throws: `SpaceError` when the space carries no vectors, too few of them, or the plan cannot be; what opening embedder and photographs
     ///   throws.
-    public init(_ space: Space, plan: EvaluationPlan) throws {
+    public init(_ space: Space, plan: EvaluationPlan, embedder: URL? = nil, photos: URL? = nil) throws {
         try plan.validate()
         guard let weights = space.weights else {
             throw SpaceError(
@@ -75,13 +77,16 @@ public final class Evaluation {
                 rows.train.flatMap { all[($0 * d)..<(($0 + 1) * d)] },
                 rows.train.flatMap { variances[($0 * d)..<(($0 + 1) * d)] }
             )
-        embedder = try space.faceEmbedder()
-        if embedder == nil { remarks.append("No faces were measured: the space has no embedder (`w2w train --embedder`).") }
-        let photos = space.manifest.paths[.photos].map { Space.url($0, folder: space.folder) }
-        let side = embedder?.configuration.imageSize ?? 64
-        album = try embedder == nil ? nil : photos.map { try PhotoAlbum($0, labels: space.identities, side: side) }
-        if embedder != nil && album == nil { remarks.append("No novelty was measured: the space has no photographs.") }
-        prompts = Self.prompts(of: space)
+        self.embedder = try embedder.map { try FaceEmbedder(contentsOf: $0) } ?? space.faceEmbedder()
+        if self.embedder == nil { remarks.append("No faces were measured: the space has no embedder (`w2w train --embedder`).") }
+        let photos = photos ?? space.manifest.paths[.photos].map { Space.url($0, folder: space.folder) }
+        if let side = self.embedder?.configuration.imageSize {
+            album = try photos.map { try PhotoAlbum($0, labels: space.identities, side: side) }
+        } else {
+            album = nil
+        }
+        if self.embedder != nil && album == nil { remarks.append("No novelty was measured: the space has no photographs.") }
+        prompts = Self.prompts(beside: photos, besides: space.manifest.defaults.prompt)
     }
 
     /// Number of pictures that `run` draws.
@@ -140,15 +145,15 @@ public final class Evaluation {
         return result
     }
 
-    /// Two captions of the photographs that are not the default prompt.
-    private static func prompts(of space: Space) -> [String] {
-        guard let photos = space.manifest.paths[.photos],
-            let text = try? String(contentsOf: Space.url(photos + ".tsv", folder: space.folder), encoding: .utf8)
-        else { return [] }
+    /// Two captions of the photographs (`photos.tsv` beside their folder) that are not the default prompt.
+    private static func prompts(beside photos: URL?, besides usual: String) -> [String] {
+        guard let photos, let text = try? String(contentsOf: photos.appendingPathExtension("tsv"), encoding: .utf8) else {
+            return []
+        }
         var found = [String]()
         for line in text.split(whereSeparator: \.isNewline).dropFirst().prefix(64) {
             let caption = line.split(separator: "\t").last.map(String.init) ?? ""
-            if !caption.isEmpty, caption != space.manifest.defaults.prompt, !found.contains(caption) { found.append(caption) }
+            if !caption.isEmpty, caption != usual, !found.contains(caption) { found.append(caption) }
         }
         return Array(found.prefix(2))
     }

@@ -1,0 +1,68 @@
+import Checkpoints
+import Foundation
+import TensorKit
+import Testing
+
+@testable import WeightSpace
+
+/// The measures of a space as a whole.
+struct EvaluationTests {
+    /// A small run on the built-in space: report, page and charts.
+    @Test func aSmallEvaluationOfTheBuiltInSpace() throws {
+        let plan = EvaluationPlan(people: 2, seeds: 2, morphs: 1, frames: 3, axisPeople: 0, steps: 1, seed: 3)
+        let folder = try TemporaryFolder()
+        var texts: [String] = []
+        for run in 0..<2 {
+            let evaluation = try Evaluation(Space.builtIn(), plan: plan)
+            var drawn = 0
+            let report = try evaluation.run { drawn += $0 }
+            #expect(drawn == evaluation.pictures)
+            texts.append(report.json)
+            let out = folder.url.appendingPathComponent("report\(run)")
+            try report.write(to: out)
+            let page = try String(contentsOf: out.appendingPathComponent("report.md"), encoding: .utf8)
+            for line in page.split(separator: "\n") where line.hasPrefix("![") {
+                let file = try #require(line.split(separator: "(").last).dropLast()
+                #expect(FileManager.default.fileExists(atPath: out.appendingPathComponent(String(file)).path), "\(file)")
+            }
+        }
+        #expect(texts[0] == texts[1], "the same plan gives the same numbers")
+        let json = try JSONConfiguration(text: texts[0], file: "report.json")
+        let reconstruction = try json.object("reconstruction")
+        let vae = try reconstruction.object("vae").require("r2", as: Double.self)
+        let pca = try reconstruction.object("pca").require("r2", as: Double.self)
+        #expect(vae > pca && pca > 0.5 && vae < 1)
+        let axes = try json.object("axes")
+        let (total, active): (Int, Int) = (try axes.require("total"), try axes.require("active"))
+        #expect(total == 64 && active > 32)
+        let identity = try json.object("identity")
+        for name in ["consistency", "diversity", "novelty", "d_prime"] {
+            #expect(try identity.require(name, as: Double.self).isFinite, "\(name)")
+        }
+    }
+
+    @Test func stoppingLeavesNothing() throws {
+        struct Stopped: Error {}
+        let plan = EvaluationPlan(people: 2, seeds: 2, morphs: 0, axisPeople: 0, steps: 1)
+        #expect(throws: Stopped.self) { try Evaluation(Space.builtIn(), plan: plan).run { _ in throw Stopped() } }
+    }
+
+    @Test(arguments: [
+        EvaluationPlan(people: 1), EvaluationPlan(seeds: 1), EvaluationPlan(frames: 2), EvaluationPlan(axisPeople: -1),
+        EvaluationPlan(steps: 0),
+    ])
+    func plansThatMeasureNothingAreRefused(plan: EvaluationPlan) {
+        #expect(throws: SpaceError.self) { try plan.validate() }
+    }
+
+    @Test func measuredAxesAreReadBack() throws {
+        let axis = LatentAxis(
+            index: 0, kl: 1, variance: 0.5, mean: 0, deviation: 1, effect: 1,
+            correlations: [.init(attribute: "Bald", value: 0.5)],
+            faceEffect: 0.25)
+        let folder = try TemporaryFolder()
+        let url = folder.url.appendingPathComponent("axes.json")
+        try LatentAxis.json([axis]).write(to: url, atomically: true, encoding: .utf8)
+        #expect(try LatentAxis.read(url) == [axis])
+    }
+}
