@@ -90,9 +90,9 @@ struct MeasureTests {
     }
 
     /// Codes that tell identities apart carry log N nats about which one it is; codes that are all alike carry none.
-    @Test(arguments: [(spread: Float(100), information: log(8.0)), (spread: 0, information: 0)])
+    @Test(arguments: [(Float(100), log(8.0)), (Float(0), 0)])
     func informationAndMarginalMakeUpTheDivergence(spread: Float, information: Double) {
-        let means = (0..<8).flatMap { [Float($0) * spread, 0.5] }
+        let means: [Float] = (0..<8).flatMap { [Float($0) * spread, 0.5] as [Float] }
         let posterior = Posterior(means: means, logVariances: [Float](repeating: 0, count: 16), dimension: 2, draws: 400)
         #expect(abs(posterior.mutualInformation - information) < 1e-6)
         let rest = abs(posterior.mutualInformation + posterior.marginalKL - posterior.meanKL)
