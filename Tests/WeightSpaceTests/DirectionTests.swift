@@ -245,11 +245,20 @@ struct PacingTests {
             zip(positions, positions.dropFirst()).map { Double($1 * $1 - $0 * $0) }
         }
         #expect(EvenPacing.unevenness(steps()) > 1.8)
-        for _ in 0..<4 { positions = EvenPacing.retimed(positions, steps: steps()) }
+        for _ in 0..<4 { positions = EvenPacing.retimed(positions, steps: steps(), frames: 9) }
         #expect(EvenPacing.unevenness(steps()) < 1.02)
         #expect(positions.first == 0 && positions.last == 1 && positions.count == 9)
         #expect(zip(positions, positions.dropFirst()).allSatisfy { $0 < $1 })
-        #expect(EvenPacing.retimed([0, 0.5, 1], steps: [0, 0]) == [0, 0.5, 1])
+        #expect(EvenPacing.retimed([0, 0.3, 1], steps: [0, 0], frames: 3) == [0, 0.5, 1])
+    }
+
+    @Test func aJumpIsOneStepAndTheOthersShareTheRest() {
+        // Nothing lies between 0.499 and 0.501; everywhere else the picture changes with the position.
+        let positions: [Float] = [0, 0.25, 0.499, 0.501, 0.75, 1]
+        let retimed = EvenPacing.retimed(positions, steps: [0.25, 0.249, 2, 0.249, 0.25], frames: 9)
+        let steps = zip(retimed, retimed.dropFirst()).map { Double($1 - $0) + ($0 < 0.5 && $1 > 0.5 ? 2 : 0) }
+        #expect(steps.count(where: { $0 > 1 }) == 1)
+        #expect(steps.filter { $0 < 1 }.allSatisfy { $0 > 0.05 && $0 < 0.2 }, "\(steps)")
     }
 
     @Test func slerpIsRoundInThePriorsUnits() {

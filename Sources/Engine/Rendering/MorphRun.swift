@@ -19,8 +19,10 @@ final class MorphRun: JobRun {
     // Of an even walk.
     private var round = 0
     private var drawn: [Int: RGBImage] = [:]
+    /// Everything that was drawn in any round, by position.
+    private var seen: [Float: RGBImage] = [:]
     private var unevennessBefore: Double?
-    private var best: (positions: [Float], images: [Int: RGBImage], unevenness: Double)?
+    private var best: (positions: [Float], images: [Int: RGBImage], unevenness: Double, spread: Double)?
 
     /// - Throws: `EngineFailure` for codes of another space or fewer than two frames.
     init(_ request: MorphRequest, in studio: Studio) throws {
@@ -82,7 +84,9 @@ final class MorphRun: JobRun {
         let unevenness = EvenPacing.unevenness(steps)
         let before = unevennessBefore ?? unevenness
         unevennessBefore = before
-        if unevenness < best?.unevenness ?? .infinity { best = (positions, drawn, unevenness) }
+        let spread = EvenPacing.spread(steps)
+        if spread < best?.spread ?? .infinity { best = (positions, drawn, unevenness, spread) }
+        for (index, image) in drawn { seen[positions[index]] = image }
         round += 1
         let isLast = unevenness <= Self.evenEnough || round == Self.rounds
         if isLast, let best, best.positions != positions {
@@ -96,7 +100,9 @@ final class MorphRun: JobRun {
                     distance: studio.faceDistance.title, positions: positions,
                     unevenness: Float(isLast ? best?.unevenness ?? unevenness : unevenness), unevennessBefore: Float(before))))
         if isLast { return false }
-        positions = EvenPacing.retimed(positions, steps: steps)
+        let known = seen.sorted { $0.key < $1.key }
+        positions = EvenPacing.retimed(
+            known.map(\.key), steps: studio.faceDistance.steps(known.map(\.value)), frames: request.frames)
         batch = nil
         estimator = ProgressEstimator(activity: "walking evenly, round \(round + 1)", total: request.frames)
         return true

@@ -1,0 +1,168 @@
+import ArgumentParser
+import EngineAPI
+import Foundation
+import ImageCore
+import TensorKit
+import WeightSpace
+
+/// `w2w encode`: LoRA weights become a weight code.
+struct EncodeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "encode",
+        abstract: "Find the weight code of LoRA weights.",
+        discussion: """
+            WHAT is a LoRA vector (.safetensors with one tensor of the space's length; --row chooses from a list), an identity of the space, or \
+            a .z file or picture whose code belongs to the space's other model: --model pca turns a code of the weight VAE into one of the PCA. \
+            Says how much of the weights the code keeps.
+
+            Examples:
+              w2w encode anna.safetensors --out anna.z
+              w2w encode p00042 --model pca --out p42-pca.z
+              w2w encode face.png --model pca --out face-pca.z
+            """
+    )
+
+    @OptionGroup var space: SpaceOptions
+
+    @Argument(help: ArgumentHelp("LoRA weights, a name, or a file with a code of the other model.", valueName: "what"))
+    var what: String
+
+    @Option(help: ArgumentHelp("Which vector of a file that holds several, from 0.", valueName: "n"))
+    var row: Int?
+
+    @Option(help: ArgumentHelp("The code's file, .z.", valueName: "file"))
+    var out: String
+
+    func validate() throws {
+        try OutputFile.validate(out, kinds: ["z"])
+    }
+
+    func run() throws {
+        let opened = try space.openedSpace()
+        guard let model = opened.model, let kind = opened.kind else {
+            throw CommandFailure(
+                "the space '\(opened.manifest.name)' has neither a weight VAE nor a PCA.",
+                advice: "Train one with `w2w train`, or run `w2w pca`.")
+        }
+        let (vector, name) = try WeightsArgument.vector(of: what, row: row, in: opened)
+        let code = try opened.encode(vector, name: what)
+        guard code.array.allSatisfy(\.isFinite) else {
+            throw CommandFailure(
+                "\(what): its code holds numbers that are not finite.", advice: "The weights are far off; make them again.")
+        }
+        let file = CodeFile(
+            name: name, space: opened.manifest.name, spaceFingerprint: try opened.fingerprint(),
+            model: WeightModel(rawValue: kind.rawValue), origin: "encoded from \(name)",
+            lineage: [name, "encoded (\(model.title))"],
+            code: code.array)
+        try WholeFile.write(try file.encoded(), to: out)
+        let middle = model.decode(Tensor([1, opened.latentDimension], opened.axes.map(\.mean)))
+        let error = Kernels.sumOfSquares(Kernels.scaledDifference(model.decode(code), vector, factor: 1))
+        let spread = max(Kernels.sumOfSquares(Kernels.scaledDifference(middle, vector, factor: 1)), .leastNonzeroMagnitude)
+        // In units of the identities along each axis; the expected square is 1.
+        let length = zip(code.array, opened.axes).reduce(0.0) { sum, item in
+            let offset = Double((item.0 - item.1.mean) / item.1.deviation)
+            return sum + offset * offset
+        }
+        let figure = { (value: Double) in String(format: "%.3f", value) }
+        print(
+            """
+            \(name): \(model.title), \(opened.latentDimension) numbers; keeps \(figure(1 - error / spread)) of the weights' distance from the \
+            average (R2), lies at \(figure((length / Double(max(1, opened.latentDimension))).squareRoot())) σ
+            code: \(out)
+            """)
+    }
+}
+
+/// `w2w decode`: a weight code becomes LoRA weights.
+struct DecodeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "decode",
+        abstract: "Turn a weight code into LoRA weights.",
+        discussion: """
+            CODE is a .z file or a picture of w2w, or an identity of the space, whose code is decoded (its own weights are what `w2w export` \
+            gives). The result is the LoRA vector, one tensor `weights` [1, n] in the order of the space's layout.json; `w2w encode` reads it \
+            back.
+
+            Examples:
+              w2w decode people/001.z --out 001.safetensors
+              w2w decode p00042 --model pca --out p42-pca.safetensors
+            """
+    )
+
+    @OptionGroup var space: SpaceOptions
+
+    @Argument(help: ArgumentHelp("A .z file, a picture that carries a code, or an identity.", valueName: "code"))
+    var code: String
+
+    @Option(help: ArgumentHelp("The result, .safetensors.", valueName: "file"))
+    var out: String
+
+    func validate() throws {
+        try OutputFile.validate(out, kinds: ["safetensors"])
+    }
+
+    func run() throws {
+        let opened = try space.openedSpace()
+        let (values, name) = try WeightsArgument.code(of: code, in: opened)
+        let vector = try opened.decode(Tensor([1, values.count], values))
+        try LoRAVectorFile.write(
+            vector, layout: opened.layout,
+            metadata: [
+                "w2w:name": name, "w2w:space": opened.manifest.name, "w2w:space-fingerprint": try opened.fingerprint(),
+                "w2w:origin": "decoded from a code of the \(opened.model?.title ?? "space")",
+            ], to: URL(fileURLWithPath: out))
+        print("\(name): \(opened.layout.vectorLength) numbers -> \(out)")
+    }
+}
+
+/// What a command line names as weights or as a code.
+enum WeightsArgument {
+    /// The LoRA vector of a file or of a person.
+    /// - Throws: `CommandFailure`, `SpaceError`, `CheckpointError`: what is wrong with it.
+    static func vector(of argument: String, row: Int?, in opened: Space) throws -> (vector: Tensor, name: String) {
+        if opened.row(of: argument) == nil, FileManager.default.fileExists(atPath: argument) {
+            let name = ((argument as NSString).lastPathComponent as NSString).deletingPathExtension
+            if (argument as NSString).pathExtension.lowercased() == "safetensors" {
+                return (try LoRAVectorFile.read(URL(fileURLWithPath: argument), layout: opened.layout, row: row), name)
+            }
+        }
+        if let place = opened.row(of: argument), opened.weights != nil { return (try opened.vector(at: place), argument) }
+        // A code: decoded by the model that it belongs to.
+        let wanted = opened.kind
+        let file = opened.row(of: argument) == nil ? try CodeFile.read(argument) : nil
+        if let model = WeightModelKind(rawValue: (file?.model ?? .vae).rawValue), file != nil { try opened.use(model) }
+        defer { if let wanted { try? opened.use(wanted) } }
+        let (code, name) = try code(of: argument, in: opened)
+        return (try opened.decode(Tensor([1, code.count], code)), name)
+    }
+
+    /// The code of a file or of a person.
+    /// - Throws: `CommandFailure` when there is none, or it belongs to another space or model.
+    static func code(of argument: String, in opened: Space) throws -> (code: [Float], name: String) {
+        if let place = opened.row(of: argument) {
+            guard !opened.codes.isEmpty else {
+                throw CommandFailure(
+                    "the space '\(opened.manifest.name)' carries no codes of its identities.", advice: "Name a code file.")
+            }
+            return (opened.code(at: place), argument)
+        }
+        guard FileManager.default.fileExists(atPath: argument) else {
+            throw CommandFailure(
+                "there is no file '\(argument)', and the space '\(opened.manifest.name)' has no such identity.",
+                advice: "Name a .z file, a picture that carries a code, or an identity.")
+        }
+        let file = try CodeFile.read(argument)
+        guard let kind = opened.kind, (file.model ?? .vae).rawValue == kind.rawValue else {
+            throw CommandFailure(
+                "\(argument): a code of the \((file.model ?? .vae).rawValue.uppercased()), not of the model in use.",
+                advice: "Give --model \((file.model ?? .vae).rawValue).")
+        }
+        guard try file.spaceFingerprint == opened.fingerprint(), file.code.count == opened.latentDimension else {
+            throw CommandFailure(
+                "\(argument): made with the space '\(file.space)' (\(file.spaceFingerprint.prefix(8))), this is another "
+                    + "(\(try opened.fingerprint().prefix(8))).", advice: "Give the space it was made with by --space.")
+        }
+        return (file.code, file.name)
+    }
+}
