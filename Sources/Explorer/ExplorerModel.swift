@@ -23,12 +23,13 @@ public struct ExplorerModel: Sendable {
     var toast: Toast?
     var showsWelcome: Bool
     /// The slider that the mouse holds.
-    var dragged: (axis: Int, cells: Rect)?
+    var dragged: (slider: DraggedSlider, cells: Rect)?
 
     // What it is about.
     var space = SpaceState.opening(nil)
     var trail: Trail?
     var axes = AxisList()
+    var directions = DirectionList()
     var preview = Preview()
     var brood: Brood?
     var ends: (a: MorphEnd?, b: MorphEnd?) = (nil, nil)
@@ -45,6 +46,8 @@ public struct ExplorerModel: Sendable {
     /// Walks in the coordinates of the models that are not in use.
     var otherTrails: [WeightModel: Trail] = [:]
     var isSeedLocked = true
+    /// Whether a face is drawn no further than to a good draft, where there is one, until somebody asks.
+    var draftsOnly = false
     var morph = Morph()
     var people = Gallery()
     var peopleOrder = PeopleOrder.name

@@ -44,12 +44,16 @@ import Testing
         var model = explore
         model.press("5")
         model.finishThumbnails(3)
+        var directed = Story.opened(DirectionStories.town(), glyphs: glyphs, graphics: graphics)
+        directed.press("v")
+        directed.press("K")
         var typing = explore
         typing.press("i")
         let loading = Story(ExplorerOptions(size: Size(columns: 120, rows: 34), glyphs: glyphs, resumesLastWalk: false))
         return [
             ("explore", explore), ("children", children), ("people", people), ("morph", morph), ("saved", saved), ("help", help),
-            ("palette", palette), ("seeds", seeds), ("models", models), ("model", model), ("typing", typing),
+            ("palette", palette), ("seeds", seeds), ("models", models), ("model", model), ("directions", directed),
+            ("typing", typing),
             ("loading", loading),
         ]
     }

@@ -5,6 +5,8 @@ struct LineEditor: Sendable, Hashable {
     /// What the text is for when Enter comes.
     enum Purpose: Sendable, Hashable {
         case axisValue(Int)
+        case directionValue(Int)
+        case keepDirection
         case seed, prompt, negativePrompt, steps, guidance, frames
         case findAxes, findPeople, findSaved
         case keep

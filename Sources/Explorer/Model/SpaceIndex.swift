@@ -7,6 +7,8 @@ struct SpaceIndex: Sendable {
     let axisNames: [String]
     /// By column of the label table.
     let attributes: [AttributeLabel]
+    /// By direction of the description.
+    let readings: [DirectionReading]
     /// Axes that act, in the space's order.
     let active: [Int]
     /// Squared lengths (in sigma, over the active axes) of the identities or an even sample of them, ascending.
@@ -20,6 +22,7 @@ struct SpaceIndex: Sendable {
         self.description = description
         attributes = description.identities.attributeNames.indices.map { AttributeLabel(column: $0, of: description.identities) }
         axisNames = description.axes.map(Self.name)
+        readings = description.directions.map { DirectionReading($0, axes: description.axes) }
         active = description.axes.filter(\.isActive).map(\.index)
         let table = description.identities
         let stride = max(1, table.count / Self.sampleSize)

@@ -19,12 +19,17 @@ enum JobPurpose: Sendable {
     case morph
     /// Another model of the space.
     case use(WeightModel)
+    case findDirections
+    /// A direction is kept under a name, or one is forgotten (no name).
+    case keepDirection(String)
 }
 
 /// The large picture and the work on it.
 struct Preview: Sendable {
     enum Phase: Sendable, Hashable {
         case idle, rendering, finished, cancelled
+        /// A good draft is there, and more was not asked for.
+        case drafted
         case failed(EngineFailure)
     }
 
@@ -34,6 +39,9 @@ struct Preview: Sendable {
     /// The job under way for it.
     var job: JobID?
     var progress: Progress?
+
+    /// Whether the full picture was asked for although drafts are enough otherwise.
+    var isInFull = false
 
     /// What is seen.
     var shown: ImageKey?
@@ -52,6 +60,12 @@ struct Preview: Sendable {
 /// How the axes are ordered.
 enum AxisOrder: String, Sendable, CaseIterable {
     case effect, kl = "KL", variance, name
+}
+
+/// What the mouse drags.
+enum DraggedSlider: Sendable, Hashable {
+    case axis(Int)
+    case direction(Int)
 }
 
 /// The list of axes.

@@ -27,7 +27,10 @@ extension ExplorerModel {
         case .redo: return trail.canRedo ? nil : "nothing to do again"
         case .toOrigin: return trail.step.startsWalk ? "this is where the walk started" : nil
         case .less, .more, .lessFine, .moreFine, .lessCoarse, .moreCoarse, .zero, .mute, .typeValue:
-            return axes.selectedAxis == nil ? "no axis is chosen · \(key(.back)) shows all" : nil
+            return chosenAxis == nil && (directions.selectedDirection == nil || command == .mute)
+                ? command == .mute && directions.hasFocus
+                    ? "axes only can be silenced" : "no axis is chosen · \(key(.back)) shows all" : nil
+        case .toDirections, .hold, .keepDirection, .forgetDirection: return reasonForDirection(command)
         case .passport: return axes.selectedAxis == nil ? "no axis is chosen" : nil
         case .useModel, .compareModels: return reasonForModels(command)
         case .spacePane: return modelLayout(size: size).showsBoth ? "both are on the screen" : nil
@@ -67,7 +70,8 @@ extension ExplorerModel {
 
     /// What moves through the space rather than among the people in it.
     private static let needsCodes: Set<Command> = [
-        .less, .more, .lessFine, .moreFine, .lessCoarse, .moreCoarse, .typeValue, .zero, .mute, .zeroAll, .sample, .children,
+        .findJacobian, .findSeFa, .less, .more, .lessFine, .moreFine, .lessCoarse, .moreCoarse, .typeValue, .zero, .mute,
+        .zeroAll, .sample, .children,
         .flip,
         .setA, .setB,
     ]
@@ -113,19 +117,24 @@ extension ExplorerModel {
         case .suspend: return [.suspend]
         case .quit, .quitNow: return [.quit]
 
-        case .axisUp: moveAxis(by: -1)
-        case .axisDown: moveAxis(by: 1)
-        case .axisPageUp: moveAxis(by: -max(1, listRows - 1))
-        case .axisPageDown: moveAxis(by: max(1, listRows - 1))
-        case .axisFirst: moveAxis(by: -axes.rows.count)
-        case .axisLast: moveAxis(by: axes.rows.count)
-        case .less: return changeAxis(by: -0.25)
-        case .more: return changeAxis(by: 0.25)
-        case .lessFine: return changeAxis(by: -0.05)
-        case .moreFine: return changeAxis(by: 0.05)
-        case .lessCoarse: return changeAxis(by: -1)
-        case .moreCoarse: return changeAxis(by: 1)
-        case .zero: return axes.selectedAxis.map { setAxis($0, to: 0) } ?? []
+        case .axisUp: moveSlider(by: -1)
+        case .axisDown: moveSlider(by: 1)
+        case .axisPageUp: moveSlider(by: -max(1, listRows - 1))
+        case .axisPageDown: moveSlider(by: max(1, listRows - 1))
+        case .axisFirst: moveSlider(by: -axes.rows.count - directions.rows.count)
+        case .axisLast: moveSlider(by: axes.rows.count + directions.rows.count)
+        case .less: return changeSlider(by: -0.25)
+        case .more: return changeSlider(by: 0.25)
+        case .lessFine: return changeSlider(by: -0.05)
+        case .moreFine: return changeSlider(by: 0.05)
+        case .lessCoarse: return changeSlider(by: -1)
+        case .moreCoarse: return changeSlider(by: 1)
+        case .zero: return zeroSlider()
+        case .toDirections: directions.hasFocus.toggle()
+        case .hold: toggleHold()
+        case .findJacobian: return findDirections(.jacobian(count: 8))
+        case .findSeFa: return findDirections(.sefa(count: 8))
+        case .forgetDirection: return forgetDirection()
         case .mute: return toggleMute()
         case .zeroAll: return zeroAll()
         case .undo: return undo()
@@ -138,6 +147,10 @@ extension ExplorerModel {
         case .lockSeed:
             isSeedLocked.toggle()
             say(isSeedLocked ? "seed locked: every face is drawn from the same noise" : "seed free: every new person gets a seed")
+        case .draftsOnly:
+            draftsOnly.toggle()
+            say(draftsOnly ? "drafts only · \(key(.drawAgain)) draws one in full" : "every face is drawn in full")
+            if !draftsOnly, preview.phase == .drafted { return preview.wanted.map { show($0, again: true) } ?? [] }
         case .scheduler: return switchScheduler()
         case .flip: return flip()
         case .axisOrder: nextAxisOrder()
@@ -204,7 +217,7 @@ extension ExplorerModel {
         case .openFrame: return openFrame()
 
         case .typeValue, .typeSeed, .prompt, .negativePrompt, .steps, .guidance, .typeFrames, .findAxes, .findPeople, .findSaved,
-            .keepNamed, .rename, .export, .exportStrip, .exportAnimation:
+            .keepNamed, .keepDirection, .rename, .export, .exportStrip, .exportAnimation:
             editor = makeEditor(command)
         }
         return []
@@ -214,7 +227,8 @@ extension ExplorerModel {
     private mutating func goWhereItBelongs(_ command: Command) {
         let home: ScreenName? =
             switch command {
-            case .negativePrompt, .steps, .guidance, .scheduler: .explore
+            case .negativePrompt, .steps, .guidance, .scheduler, .findJacobian, .findSeFa, .keepDirection, .forgetDirection:
+                .explore
             case .typeFrames: .morph
             case .axisUp, .axisDown, .axisFirst, .axisLast, .axisPageUp, .axisPageDown, .axisOrder, .collapsedAxes, .findAxes:
                 screen == .model ? nil : .explore
@@ -256,6 +270,7 @@ extension ExplorerModel {
         if screen != .morph { morph.playing = nil }
         self.screen = screen
         if screen != .explore { contact = nil }
+        if screen == .model { directions.hasFocus = false }
     }
 
     /// Esc: closes what is open, ends what is running, clears what filters; in this order, one thing at a time.

@@ -9,6 +9,10 @@ extension ExplorerModel {
         let settings = trail.step.settings
         switch command {
         case .typeValue:
+            if let place = directions.selectedDirection {
+                return LineEditor(
+                    .directionValue(place), label: Self.words(index.description.directions[place]), example: "as 0.5")
+            }
             guard let axis = axes.selectedAxis else { return nil }
             return LineEditor(.axisValue(axis), label: index.spokenName(of: axis), example: "in σ, as -1.5")
         case .typeSeed: return LineEditor(.seed, label: "seed", example: "\(settings.seed)")
@@ -24,6 +28,9 @@ extension ExplorerModel {
         case .findSaved: return LineEditor(.findSaved, label: "find", text: saved.query, example: "a name or a tag")
         case .keepNamed:
             return LineEditor(.keep, label: "save as", text: faceInHand()?.name ?? "", example: "a name #tag #tag")
+        case .keepDirection:
+            guard let place = directions.selectedDirection else { return nil }
+            return LineEditor(.keepDirection, label: "keep as", text: index.description.directions[place].name, example: "a name")
         case .rename:
             guard case .favourite(let id) = saved.selectedItem, let favourite = favourite(id) else { return nil }
             let text = ([favourite.name] + favourite.tags.map { "#" + $0 }).joined(separator: " ")
@@ -90,6 +97,15 @@ extension ExplorerModel {
                 return refuse("“\(text)” is no number · type σ, as -1.5")
             }
             return setAxis(axis, to: value)
+        case .directionValue(let place):
+            guard !text.isEmpty else { return [] }
+            guard let value = Float(text.replacing("−", with: "-").replacing(",", with: ".")), value.isFinite else {
+                return refuse("“\(text)” is no number · type a strength, as 0.5")
+            }
+            return setDirection(place, to: value)
+        case .keepDirection:
+            guard !text.isEmpty else { return refuse("a direction needs a name: it was not kept") }
+            return keepDirection(named: text)
         case .seed:
             guard !text.isEmpty else { return [] }
             guard let seed = UInt64(text) else { return refuse("“\(text)” is no seed · type a whole number from 0") }

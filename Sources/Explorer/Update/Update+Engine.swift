@@ -18,7 +18,7 @@ extension ExplorerModel {
         case .sampled(_, let codes): return take(codes, for: purpose)
         case .frame(_, let frame): takeFrame(frame, of: id)
         case .paced(_, let pacing): say(Self.words(pacing))
-        case .directions: break
+        case .directions(_, let found): take(found, for: purpose)
         case .progress(_, let progress):
             if case .open = purpose { space = index == nil ? .opening(progress) : space }
             if id == preview.job { preview.progress = progress }
@@ -73,7 +73,7 @@ extension ExplorerModel {
         case .thumbnails:
             if id == thumbnailJob { thumbnailJob = nil }
             say(Self.words(failure), .warning)
-        case .use, .sample, .children:
+        case .use, .findDirections, .keepDirection, .sample, .children:
             if case .children = purpose { brood = nil }
             say(Self.words(failure), .warning)
         }
@@ -94,6 +94,7 @@ extension ExplorerModel {
     private mutating func opened(_ description: SpaceDescription) -> [ExplorerEffect] {
         space = .open(SpaceIndex(description))
         axes = AxisList()
+        directions = DirectionList()
         arrangeAxes()
         arrangeSaved()
         arrangePeople()
@@ -170,6 +171,7 @@ extension ExplorerModel {
         if preview.wanted == request, !again, preview.phase == .rendering || preview.phase == .finished { return [] }
         preview.wanted = request
         preview.progress = nil
+        preview.isInFull = again
         if !again, let key = pictures.finishedPicture(of: request) {
             let running = preview.job
             replaceShown(by: key, request, .final)
@@ -208,6 +210,12 @@ extension ExplorerModel {
         replaceShown(by: key, picture.request, picture.stage)
         preview.seconds = picture.seconds
         if isFinal, id == preview.job { preview.phase = .finished }
+        if draftsOnly, !preview.isInFull, id == preview.job, case .draft(let step, let all) = picture.stage, step >= all {
+            preview.job = nil
+            preview.progress = nil
+            preview.phase = .drafted
+            return [.cancel(id)]
+        }
         guard isFinal else { return [] }
         return thumbnailsForKept(picture.request, key)
     }

@@ -36,10 +36,12 @@ extension ExplorerModel {
             return left < right
         }
         axes.rows = rows.sorted(by: isBefore)
+        defer { arrangeDirections() }
         axes.selected = chosen.flatMap { axes.rows.firstIndex(of: $0) } ?? 0
     }
 
     mutating func scrollAxes() {
+        scrollDirections()
         let rows = listRows
         guard rows > 0 else { return }
         // Three rows of margin, so that one sees what comes.
@@ -52,6 +54,9 @@ extension ExplorerModel {
     mutating func moveAxis(by step: Int) {
         axes.selected = min(max(0, axes.selected + step), max(0, axes.rows.count - 1))
     }
+
+    /// The axis that keys move: none while a direction is chosen.
+    var chosenAxis: Int? { directions.hasFocus && screen == .explore ? nil : axes.selectedAxis }
 
     // MARK: Changing the face
 
@@ -79,14 +84,14 @@ extension ExplorerModel {
     }
 
     mutating func changeAxis(by delta: Float) -> [ExplorerEffect] {
-        guard let index, let axis = axes.selectedAxis, let step = trail?.step else { return [] }
+        guard let index, let axis = chosenAxis, let step = trail?.step else { return [] }
         let value = step.muted[axis] ?? index.sigma(step.code, axis)
         return setAxis(axis, to: value + delta)
     }
 
     /// Silences an axis, or gives it its value back.
     mutating func toggleMute() -> [ExplorerEffect] {
-        guard let index, let axis = axes.selectedAxis, var step = trail?.step else { return [] }
+        guard let index, let axis = chosenAxis, var step = trail?.step else { return [] }
         if let value = step.muted.removeValue(forKey: axis) {
             step.code[axis] = index.coordinate(sigma: value, axis)
             step.label = "\(index.spokenName(of: axis)) back"

@@ -82,6 +82,7 @@ extension ExplorerModel {
         let order = axes.order
         axes = AxisList()
         axes.order = order
+        directions = DirectionList()
         passport = nil
         brood = nil
         contact = nil

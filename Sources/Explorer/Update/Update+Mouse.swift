@@ -9,7 +9,11 @@ extension ExplorerModel {
             return []
         case .drag:
             guard let dragged else { return [] }
-            return setAxis(dragged.axis, to: Slider.sigma(atColumn: event.position.x, of: dragged.cells))
+            let sigma = Slider.sigma(atColumn: event.position.x, of: dragged.cells)
+            switch dragged.slider {
+            case .axis(let axis): return setAxis(axis, to: sigma)
+            case .direction(let place): return setDirection(place, to: strength(place, sigma))
+            }
         case .press:
             dragged = nil
             guard let target = canvas(size: size).target(at: event.position) else { return [] }
@@ -32,8 +36,13 @@ extension ExplorerModel {
         case .axis(let axis): choose(axis: axis)
         case .slider(let axis, let cells):
             choose(axis: axis)
-            dragged = (axis, cells)
+            dragged = (.axis(axis), cells)
             return setAxis(axis, to: Slider.sigma(atColumn: position.x, of: cells))
+        case .direction(let place): choose(direction: place)
+        case .directionSlider(let place, let cells):
+            choose(direction: place)
+            dragged = (.direction(place), cells)
+            return setDirection(place, to: strength(place, Slider.sigma(atColumn: position.x, of: cells)))
         case .step(let index): return jump(to: index)
         case .galleryCell(let place):
             if screen == .saved {
@@ -77,6 +86,17 @@ extension ExplorerModel {
 
     private mutating func choose(axis: Int) {
         axes.selected = axes.rows.firstIndex(of: axis) ?? axes.selected
+        directions.hasFocus = false
+    }
+
+    private mutating func choose(direction: Int) {
+        directions.selected = directions.rows.firstIndex(of: direction) ?? directions.selected
+        directions.hasFocus = true
+    }
+
+    /// The strength of a direction at so many of the people's deviations along it.
+    private func strength(_ direction: Int, _ sigma: Float) -> Float {
+        sigma / max(1e-3, index?.description.directions[direction].deviations ?? 1)
     }
 
     private mutating func wheel(_ target: HitTarget, up: Bool) -> [ExplorerEffect] {
@@ -87,7 +107,10 @@ extension ExplorerModel {
         case .slider(let axis, _):
             choose(axis: axis)
             return changeAxis(by: up ? 0.25 : -0.25)
-        case .axis, .pane(.explore), .pane(.model): return perform(up ? .axisUp : .axisDown)
+        case .directionSlider(let place, _):
+            choose(direction: place)
+            return changeSlider(by: up ? 0.25 : -0.25)
+        case .axis, .direction, .pane(.explore), .pane(.model): return perform(up ? .axisUp : .axisDown)
         case .galleryCell, .pane(.people), .pane(.saved): return perform(up ? .galleryUp : .galleryDown)
         case .step: return perform(up ? .undo : .redo)
         case .frame, .pane(.morph): return perform(up ? .frameBack : .frameForward)

@@ -7,6 +7,9 @@ enum HitTarget: Sendable, Hashable {
     case axis(Int)
     /// The cells of a slider, by axis.
     case slider(axis: Int, cells: Rect)
+    /// A row of the directions, and its slider.
+    case direction(Int)
+    case directionSlider(Int, cells: Rect)
     case step(Int)
     case galleryCell(Int)
     case child(Int)

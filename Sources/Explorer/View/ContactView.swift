@@ -10,10 +10,11 @@ struct FaceGrid: Sendable, Hashable {
 
     init(count: Int, in area: Rect, aspect: Double) {
         var best = (columns: 1, rows: 0)
-        for columns in 1...max(1, count) {
+        // Side by side, unless one above another makes them clearly larger.
+        for columns in (1...max(1, count)).reversed() {
             let lines = (count + columns - 1) / columns
             let rows = min(area.rows / lines - 1, Int(Double(area.columns / columns - 2) / aspect))
-            if rows > best.rows { best = (columns, rows) }
+            if rows * 20 > best.rows * 23 { best = (columns, rows) }
         }
         columns = best.columns
         let lines = (count + columns - 1) / columns

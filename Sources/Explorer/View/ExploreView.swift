@@ -33,29 +33,39 @@ extension ExplorerModel {
             canvas.centred("w2w train makes one · \(key(.showPeople)) shows its people", in: inner, row: inner.rows / 2, .dim)
             return
         }
-        if axes.rows.isEmpty {
+        if axes.rows.isEmpty, directions.rows.isEmpty {
             canvas.centred("no axis goes along with “\(axes.query)”", in: inner, row: inner.rows / 2, .dim)
             canvas.centred("\(key(.back)) shows all", in: inner, row: inner.rows / 2 + 1, .dim)
             return
         }
         let fold = foldLine
-        let rows = inner.rows - (fold == nil ? 0 : 1)
+        let (rows, directionRows) = sliderRows(size: canvas.grid.size)
         let columns = AxisColumns(inner: inner, index: index, axes: axes.rows)
         for row in 0..<min(rows, max(0, axes.rows.count - axes.top)) {
             drawAxis(
-                axes.rows[axes.top + row], isSelected: axes.top + row == axes.selected, y: inner.y + row, columns, index, step,
+                axes.rows[axes.top + row], isSelected: axes.top + row == axes.selected && !directions.hasFocus, y: inner.y + row,
+                columns, index, step,
                 on: &canvas)
         }
-        if let fold, inner.rows > 1 {
+        if directionRows > 0 {
+            let y = inner.y + (rows == 0 ? 0 : inner.rows - directionRows - 1 - (fold == nil ? 0 : 1))
+            drawDirections(
+                on: &canvas, in: Rect(x: inner.x, y: y, columns: inner.columns, rows: directionRows + 1), columns, index, step)
+        }
+        if let fold, inner.rows > 1, rows > 0 {
             canvas.text(fold, x: inner.x + 2, y: inner.maxY - 1, .dim, clip: inner)
             canvas.hit(Rect(x: inner.x, y: inner.maxY - 1, columns: inner.columns, rows: 1), .command(.collapsedAxes))
         }
         let hidden = axes.rows.count - axes.top - rows
-        if hidden > 0 { canvas.note("\(hidden) more ↓", on: rect) }
+        if let note = directionNote {
+            canvas.note(note, on: rect)
+        } else if hidden > 0 {
+            canvas.note("\(hidden) more ↓", on: rect)
+        }
     }
 
     /// The columns of the list: they depend on the pane alone, so that nothing moves while values change.
-    private struct AxisColumns {
+    struct AxisColumns {
         var inner: Rect
         var numberX, nameX, nameColumns, sliderX, sliderColumns, valueX, effectX: Int
         var hasUnit: Bool
@@ -183,7 +193,7 @@ extension ExplorerModel {
         var titles = [
             "Preview", compared.flatMap { name in end(name).map { "\(name == .a ? "A" : "B"): \($0.name)" } } ?? trail.step.title,
         ]
-        if preview.isStale { titles.append("stale") }
+        titles.append(previewTag)
         var inner = canvas.pane(rect, titles: titles)
         if showsModels { inner = drawOtherModels(on: &canvas, in: inner) }
         if let key = preview.shown, pictures.contains(key), showsPictures {
@@ -198,6 +208,13 @@ extension ExplorerModel {
         drawPreviewEdge(on: &canvas, in: rect)
     }
 
+    /// What the picture is: of what is wanted and finished or not, or of what was wanted before.
+    private var previewTag: String {
+        guard preview.shown != nil else { return preview.phase == .rendering && preview.progress == nil ? "queued" : "" }
+        guard preview.isStale else { return preview.isDraft ? "draft" : "final" }
+        return preview.phase == .rendering && preview.progress == nil ? "stale, queued" : "stale"
+    }
+
     private func drawPreviewEdge(on canvas: inout Canvas, in rect: Rect) {
         switch preview.phase {
         case .rendering:
@@ -210,6 +227,7 @@ extension ExplorerModel {
             if let seconds = preview.seconds, let steps = preview.shownRequest?.settings.steps {
                 canvas.note("\(steps) steps · \(Format.duration(seconds))", on: rect)
             }
+        case .drafted: canvas.note("\(key(.drawAgain)) draws it in full", on: rect)
         case .cancelled: canvas.note("stopped · \(key(.drawAgain)) draws it", on: rect, .warning)
         case .idle, .failed: break
         }

@@ -177,7 +177,7 @@ extension ExplorerModel {
 
     /// Rows of the axis list that show axes: the last one may tell of folded axes.
     func axisRows(size: Size) -> Int {
-        max(0, exploreLayout(size: size).list.rows - 2 - (foldLine == nil ? 0 : 1))
+        sliderRows(size: size).axes
     }
 
     /// What the last line of the list says.

@@ -10,8 +10,9 @@ struct ModelLayout: Sendable, Hashable {
 
     /// - Parameters:
     ///   - body: between the top line and the hints.
+    ///   - aspect: height of a cell divided by its width.
     ///   - showsSpace: which of the two a window shows that has no room for both.
-    init(body: Rect, showsSpace: Bool) {
+    init(body: Rect, aspect: Double, showsSpace: Bool) {
         let empty = Rect(x: body.maxX, y: body.maxY, columns: 0, rows: 0)
         guard body.columns >= GalleryPanes.leastSideBySide else {
             let rows = max(9, body.rows / 2)
@@ -21,11 +22,13 @@ struct ModelLayout: Sendable, Hashable {
             space = showsSpace ? top : empty
             return
         }
-        let columns = min(76, body.columns / 2)
+        let columns = min(92, body.columns / 2)
         list = Rect(x: body.x, y: body.y, columns: columns, rows: body.rows)
         let right = Rect(x: list.maxX, y: body.y, columns: body.columns - columns, rows: body.rows)
         if body.rows >= 30 {
-            let rows = max(17, body.rows * 11 / 20)
+            // As high as its faces and figures; the rest is for the space.
+            let face = Int(Double((right.columns - 4) / Passport.stops.count - 1) / aspect)
+            let rows = max(17, min(body.rows * 11 / 20, face + 9))
             passport = Rect(x: right.x, y: right.y, columns: right.columns, rows: rows)
             space = Rect(x: right.x, y: passport.maxY, columns: right.columns, rows: right.rows - rows)
         } else {

@@ -2,7 +2,9 @@ import EngineAPI
 import ScreenModel
 
 extension ExplorerModel {
-    func modelLayout(size: Size) -> ModelLayout { ModelLayout(body: body(size: size), showsSpace: showsSpacePane) }
+    func modelLayout(size: Size) -> ModelLayout {
+        ModelLayout(body: body(size: size), aspect: cellAspect, showsSpace: showsSpacePane)
+    }
 
     /// The inside of the list of axes, without its header.
     func modelListRows(size: Size) -> Int { max(0, modelLayout(size: size).list.rows - 3) }
@@ -130,7 +132,7 @@ extension ExplorerModel {
             number("reconstruction.vae.r2", 3).map { "VAE \($0)" }, number("reconstruction.pca.r2", 3).map { "PCA \($0)" },
         ].compactMap { $0 }
         if !reconstruction.isEmpty {
-            lines.append(("reconstruction", "R2 \(reconstruction.joined(separator: " · ")) · people kept aside"))
+            lines.append(("reconstruction", "R2 \(reconstruction.joined(separator: " · ")) held out"))
         }
         if index.hasPrior, !index.description.axes.isEmpty {
             let all = index.description.axes.reduce(Float(0)) { $0 + $1.kl }
@@ -141,7 +143,7 @@ extension ExplorerModel {
                 lines.append(
                     (
                         "against prior",
-                        "\(Format.fixed(sum, 2)) nats in all · most on axis \(index.number(of: worst.0)) (\(Format.fixed(worst.1, 2)))"
+                        "\(Format.fixed(sum, 2)) nats · most on axis \(index.number(of: worst.0)) (\(Format.fixed(worst.1, 2)))"
                     ))
             }
         }
