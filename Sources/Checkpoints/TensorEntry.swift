@@ -90,6 +90,13 @@ public struct TensorEntry: Sendable {
         return TensorEntry(self, name: name, shape: shape)
     }
 
+    /// The elements for a layer that reads them when it needs them.
+    public var stored: WeightSource.Stored {
+        WeightSource.Stored(
+            read: { self.copy($0, into: $1) },
+            release: { file.letGo(offset..<(offset + byteCount)) })
+    }
+
     /// All elements as float32, in a new tensor of the same shape.
     public func tensor() -> Tensor {
         let tensor = Tensor(uninitialized: shape)

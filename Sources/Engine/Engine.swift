@@ -1,5 +1,7 @@
 import Dispatch
 import EngineAPI
+import Foundation
+import TensorKit
 
 /// The engine: one serial queue that owns the models, and jobs that take turns on it.
 ///
@@ -12,14 +14,16 @@ public final class Engine: EngineService {
     ///   - cacheDirectory: Where thumbnails are kept between runs of the program.
     ///   - directionsDirectory: Where a person's own directions are kept, a file for each space and model; nil puts them into the cache.
     ///   - yieldsToScreen: Whether the models leave a busy processor to the threads of a user interface.
+    ///   - precision: How exactly large models compute.
     ///   - events: Takes the events, on the engine's queue; what takes long there holds the engine up.
     public init(
-        cacheDirectory: String, directionsDirectory: String? = nil, yieldsToScreen: Bool = false,
+        cacheDirectory: String, directionsDirectory: String? = nil, yieldsToScreen: Bool = false, precision: PrecisionName = .f32,
         events: @escaping @Sendable (EngineEvent) -> Void
     ) {
         let directions = directionsDirectory ?? cacheDirectory + "/directions"
+        KernelLedger.shared.file = URL(fileURLWithPath: cacheDirectory + "/kernels.tsv")
         queue = JobQueue(label: "w2w.engine", stepsBack: yieldsToScreen, events: events) {
-            Renderer(cacheDirectory: cacheDirectory, directionsDirectory: directions)
+            Renderer(cacheDirectory: cacheDirectory, directionsDirectory: directions, precision: precision)
         }
     }
 

@@ -1,7 +1,7 @@
 import TensorKit
 
 /// `torch.nn.Conv2d` on channels-last images.
-public final class Conv2d: Module {
+public final class Conv2d: Module, PrecisionAdjustable {
     /// [out, in, kernel height, kernel width]
     public let weight: Parameter
     /// [out]
@@ -9,6 +9,11 @@ public final class Conv2d: Module {
     private let kernel: ConvolutionKernel
 
     public var geometry: ConvolutionGeometry { kernel.geometry }
+
+    public var precision: Precision {
+        get { kernel.precision }
+        set { kernel.precision = newValue }
+    }
 
     /// - Parameters:
     ///   - inChannels: channels of the input.
@@ -55,7 +60,7 @@ public final class Conv2d: Module {
             return activate(self(x, addingPerSample: channelVector, adding: residual, tape: tape), activation, tape: tape)
         }
         let y = kernel.forward(
-            x, weight: weight.value, version: weight.version, bias: bias?.value, addingPerSample: channelVector, adding: residual,
+            x, weight: weight.source, bias: bias?.value, addingPerSample: channelVector, adding: residual,
             activation: activation)
         guard let tape else { return y }
         let inputs = [x, channelVector, residual].compactMap { $0 }

@@ -23,12 +23,9 @@ public final class Embedding: Module {
         let (count, features) = (weight.shape[0], weight.shape[1])
         let length = indices.first?.count ?? 0
         precondition(indices.allSatisfy { $0.count == length }, "lists of different lengths for an embedding")
-        let y = Tensor(uninitialized: [indices.count, length, features])
         let flat = indices.flatMap { $0 }
-        for (row, index) in flat.enumerated() {
-            precondition(index >= 0 && index < count, "row \(index) of an embedding of \(count)")
-            (y.pointer + row * features).update(from: weight.value.pointer + index * features, count: features)
-        }
+        precondition(flat.allSatisfy { $0 >= 0 && $0 < count }, "a row beyond the \(count) of an embedding")
+        let y = weight.source.rows(flat).reshaped([indices.count, length, features])
         if let tape, weight.isTrainable {
             tape.record(y) { [self] gradient in
                 let sum = Tensor(zeros: weight.shape)

@@ -21,12 +21,17 @@ public struct LowRankUpdate {
 }
 
 /// `torch.nn.Linear`: y = x Wᵀ + b.
-public final class Linear: Module {
+public final class Linear: Module, PrecisionAdjustable {
     /// [out, in]
     public let weight: Parameter
     /// [out]
     public let bias: Parameter?
     private let kernel: LinearKernel
+
+    public var precision: Precision {
+        get { kernel.precision }
+        set { kernel.precision = newValue }
+    }
 
     public init(inFeatures: Int, outFeatures: Int, bias: Bool = true) {
         weight = Parameter(shape: [outFeatures, inFeatures], isBuffer: false, canBeAbsorbed: true)
@@ -54,7 +59,7 @@ public final class Linear: Module {
             return activate(self(x, adding: residual, lowRank: lowRank, tape: tape), activation, tape: tape)
         }
         let y = kernel.forward(
-            x, weight: weight.value, version: weight.version, bias: bias?.value, adding: residual, activation: activation,
+            x, weight: weight.source, bias: bias?.value, adding: residual, activation: activation,
             weightChanges: tape != nil && weight.isTrainable)
         let hidden = lowRank.map { Kernels.addLowRank(x, a: $0.a, b: $0.b, scale: $0.scale, into: y) }
         guard let tape else { return y }

@@ -7,12 +7,19 @@ extension Module {
         namedParameters().map { ($0.name, $0.parameter.shape) }
     }
 
-    /// Loads all parameters, strictly; nothing is changed unless everything fits (`load_state_dict(strict=True)`).
+    /// Loads all parameters, strictly; nothing is changed unless everything fits (`load_state_dict(strict=True)`). The large ones stay in the
+    /// file until a layer needs them, so the file must keep its content as long as the network is used.
     /// - Throws: `StateDictionaryMismatch` with all that is missing, unexpected or of another shape.
     public func load(_ state: StateDictionary) throws {
         let parameters = namedParameters()
         let entries = try state.matched(to: parameters.map { ($0.name, $0.parameter.shape) })
-        for (item, entry) in zip(parameters, entries) { item.parameter.value = entry.tensor() }
+        for (item, entry) in zip(parameters, entries) {
+            if entry.shape.count > 1 && entry.count >= 1 << 16 {
+                item.parameter.load(entry.stored)
+            } else {
+                item.parameter.value = entry.tensor()
+            }
+        }
     }
 
     /// All parameters, ready to be written as `type`: `.float32`, `.float16` or `.bfloat16`. Buffers stay float32.

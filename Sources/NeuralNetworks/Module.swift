@@ -6,16 +6,21 @@ public final class Parameter {
     /// The weight; trap when it is read before it was loaded or initialised.
     public var value: Tensor {
         get {
-            guard let stored else { preconditionFailure("a parameter of shape \(shape) was used before it was loaded") }
-            return stored
+            if let stored { return stored }
+            guard let file else { preconditionFailure("a parameter of shape \(shape) was used before it was loaded") }
+            let tensor = WeightSource(shape: shape, version: version, stored: file).tensor()
+            file.release()
+            stored = tensor
+            return tensor
         }
         set {
             precondition(newValue.shape == shape, "a parameter of shape \(shape) cannot hold \(newValue.shape)")
             stored = newValue
+            file = nil
             version += 1
         }
     }
-    public var isLoaded: Bool { stored != nil }
+    public var isLoaded: Bool { stored != nil || file != nil }
     /// Sum of the gradients of the backward passes since it was last cleared, or nil.
     public var gradient: Tensor?
     /// Takes the gradient of a linear layer's weight while the backward pass is under way, so that it never lies in memory as a whole. Only for a
@@ -34,6 +39,7 @@ public final class Parameter {
     public let isBuffer: Bool
     private var wantsGradient = true
     private var stored: Tensor?
+    private var file: WeightSource.Stored?
 
     /// - Parameters:
     ///   - shape: of the value.
@@ -46,6 +52,19 @@ public final class Parameter {
         self.shape = shape
         self.isBuffer = isBuffer
         self.canBeAbsorbed = canBeAbsorbed
+    }
+
+    /// Takes its elements from a file, where they stay until `value` is asked for. Not for parameters that several threads read through `value`.
+    public func load(_ file: WeightSource.Stored) {
+        stored = nil
+        self.file = file
+        version += 1
+    }
+
+    /// The weight as kernels take it: without bringing what lies in a file into memory.
+    public var source: WeightSource {
+        if stored == nil, let file { return WeightSource(shape: shape, version: version, stored: file) }
+        return WeightSource(value, version: version)
     }
 
     /// Says that the elements of `value` were changed in place.
@@ -72,6 +91,11 @@ public protocol GradientAbsorber: AnyObject {
     func absorb(_ parameter: Parameter, gradient: Tensor, x: Tensor)
 }
 
+/// A layer with a choice of arithmetic.
+public protocol PrecisionAdjustable: AnyObject {
+    var precision: Precision { get set }
+}
+
 /// A part of a network, named as in PyTorch so that state dictionaries fit.
 public protocol Module: AnyObject {
     /// Own parameters, in PyTorch's order.
@@ -88,6 +112,15 @@ extension Module {
     public func namedParameters(prefix: String = "") -> [(name: String, parameter: Parameter)] {
         parameters.map { (prefix + $0.name, $0.parameter) }
             + children.flatMap { $0.module.namedParameters(prefix: prefix + $0.name + ".") }
+    }
+
+    /// Number of all parameters' elements.
+    public var parameterCount: Int { namedParameters().reduce(0) { $0 + $1.parameter.shape.reduce(1, *) } }
+
+    /// Sets the precision of all layers; training needs `f32`.
+    public func setPrecision(_ precision: Precision) {
+        if let layer = self as? any PrecisionAdjustable { layer.precision = precision }
+        for (_, child) in children { child.setPrecision(precision) }
     }
 
     /// Sets `isTrainable` of all parameters.

@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import ImageCore
+import NeuralNetworks
 import TensorKit
 
 /// What to draw: one prompt, any number of pictures, each with a seed and an identity of its own.
@@ -54,6 +55,18 @@ public final class StableDiffusionPipeline {
     /// `scheduler_config.json` of the model.
     public let schedulerConfiguration: JSONConfiguration
     private var prompts = PromptCache()
+
+    /// Whether `precision` makes a difference: the weights of a small model are not worth saving.
+    public private(set) lazy var knowsPrecision = unet.parameterCount >= 1 << 26
+
+    /// How exactly the networks compute, where they are so large that memory counts; a small model stays in float32.
+    public var precision = Precision.f32 {
+        didSet {
+            guard precision != oldValue, knowsPrecision else { return }
+            for network: any Module in [unet, vae, textModel] { network.setPrecision(precision) }
+            prompts = PromptCache()
+        }
+    }
 
     /// Loads all parts of a model.
     /// - Throws: what `ModelFolder` says of its files.

@@ -16,6 +16,9 @@ public final class UNet2DConditionModel: Module {
     private let upBlocks: [UpBlock2D]
     private let resnets: [ResnetBlock2D]
     private let transformerBlocks: [BasicTransformerBlock]
+    /// Whether the weights fit the processor's caches. Then threads take samples each; a large network is bound by its weights, which
+    /// all samples should use while they are there.
+    private let isSmall: Bool
     private var timeCache = TimeVectorCache()
 
     /// A network whose weights are still to be loaded.
@@ -62,6 +65,8 @@ public final class UNet2DConditionModel: Module {
         resnets = downBlocks.flatMap(\.resnets) + midBlock.resnets + upBlocks.flatMap(\.resnets)
         let transformers = downBlocks.flatMap(\.attentions) + midBlock.attentions + upBlocks.flatMap(\.attentions)
         transformerBlocks = transformers.flatMap(\.transformerBlocks)
+        let parts: [any Module] = downBlocks + [midBlock] + upBlocks
+        isSmall = parts.reduce(0) { $0 + $1.parameterCount } < 1 << 26
     }
 
     public var children: [(name: String, module: any Module)] {
@@ -120,7 +125,8 @@ public final class UNet2DConditionModel: Module {
                 ObjectIdentifier(block.attn2), block.attn2.keysValues(stacking: base, contexts: contexts, adapters: adapters)
             )
         }
-        return UNetConditioning(samples: prompts.count, pairs: Dictionary(uniqueKeysWithValues: pairs), adapters: adapters)
+        return UNetConditioning(
+            samples: prompts.count, pairs: Dictionary(uniqueKeysWithValues: pairs), adapters: adapters, usesLanes: isSmall)
     }
 
     /// The same from text states directly, recorded on a tape.
@@ -219,11 +225,11 @@ public struct UNetConditioning {
         let adapters: LoRABatch?
     }
 
-    init(samples: Int, pairs: [ObjectIdentifier: KeysValues], adapters: LoRABatch?) {
+    init(samples: Int, pairs: [ObjectIdentifier: KeysValues], adapters: LoRABatch?, usesLanes: Bool = false) {
         self.samples = samples
         self.pairs = pairs
         self.adapters = adapters
-        let count = min(samples, Parallel.threads)
+        let count = usesLanes ? min(samples, Parallel.threads) : 1
         lanes = (0..<count).map { index in
             let range = samples * index / count..<samples * (index + 1) / count
             return Lane(

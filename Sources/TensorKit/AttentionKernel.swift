@@ -66,10 +66,7 @@ extension Kernels {
         }
     }
 
-    /// softmax(q kᵀ / sqrt(d)) v for every head.
-    ///
-    /// Eight queries at a time meet all keys of a head; keys (transposed) and values are packed once per head, so that scores, keys and values
-    /// stay in the cache. The scores are never written to memory as a whole.
+    /// softmax(q kᵀ / sqrt(d)) v for every head, in tiles that stay in the cache (`AttentionTile`).
     /// - Parameters:
     ///   - query: [N, T, heads * d]
     ///   - key: [N, S, heads * d]
@@ -79,118 +76,57 @@ extension Kernels {
     /// - Returns: [N, T, heads * d]
     public static func attention(query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool = false) -> Tensor {
         checkAttention(query, key, value, heads)
-        let result = Tensor(uninitialized: query.shape)
         guard key.shape[1] > 0 && query.count > 0 else { return Tensor(zeros: query.shape) }
-        let sizes = AttentionSizes(query: query, key: key, heads: heads)
-        let blocks = (sizes.queries + TileProduct.rows - 1) / TileProduct.rows
-        let pairs = sizes.samples * heads
-        let work = 2 * pairs * sizes.queries * sizes.keys * (sizes.width + 8)
-        let threads = work < 1 << 19 ? 1 : Parallel.threads
-        // Whole heads for each thread, or parts of a head when there are too few.
-        let pieces = pairs % threads == 0 || pairs >= 4 * threads ? 1 : threads
-        let items = pairs * pieces
-        let parts = min(threads, items)
-        let scratch = Tensor(uninitialized: [parts, sizes.scratch])
+        let result = Tensor(uninitialized: query.shape)
+        let (samples, queries, keys, stride) = (query.shape[0], query.shape[1], key.shape[1], query.shape[2])
+        // Tiles of equal numbers of whole vectors, but for the last.
+        let vectors = (queries + 15) / 16
+        let tiles = (vectors + 2) / 3
+        let rows = (vectors + tiles - 1) / tiles * 16
+        let width = stride / heads
+        // Keys and values that are read many times are first put together, without the other heads between them.
+        let gathers = heads > 1 && tiles >= 8
+        let tile = AttentionTile(
+            width: width, stride: stride, keyStride: gathers ? width : stride, keys: keys, causal: causal)
+        let gathered = gathers ? keys * width : 0
+        let scratchSize = tile.scratch + 2 * gathered
+        let work = 2 * samples * queries * keys * (stride + 8 * heads)
+        let items = samples * heads * tiles
+        let parts = work < 1 << 19 ? 1 : min(Parallel.threads, items)
+        let scratch = Tensor(uninitialized: [parts, scratchSize])
         let (q, k, v, y, buffers) = (query.pointer, key.pointer, value.pointer, result.pointer, scratch.pointer)
-        Parallel.run(parts) { part in
-            for item in items * part / parts..<items * (part + 1) / parts {
-                let (pair, piece) = (item / pieces, item % pieces)
-                attend(
-                    sizes, q, k, v, y, buffers + part * sizes.scratch, sample: pair / heads, head: pair % heads,
-                    blocks: blocks * piece / pieces..<blocks * (piece + 1) / pieces, causal: causal)
+        Profile.measure(
+            "attention", "\(query.shape) to \(keys), \(heads) heads",
+            operations: 4 * Double(samples * queries) * Double(keys * stride)
+        ) {
+            Parallel.run(parts) { part in
+                let buffer = buffers + part * scratchSize
+                let (ownKeys, ownValues) = (buffer + tile.scratch, buffer + tile.scratch + gathered)
+                var present = -1
+                for item in items * part / parts..<items * (part + 1) / parts {
+                    let (pair, first) = (item / tiles, item % tiles * rows)
+                    guard first < queries else { continue }
+                    let (sample, feature) = (pair / heads, pair % heads * width)
+                    let (at, context) = ((sample * queries + first) * stride + feature, sample * keys * stride + feature)
+                    if gathers && present != pair {
+                        gather(k + context, keys, width, stride, into: ownKeys)
+                        gather(v + context, keys, width, stride, into: ownValues)
+                        present = pair
+                    }
+                    tile.run(
+                        query: q + at, key: gathers ? ownKeys : k + context, value: gathers ? ownValues : v + context,
+                        result: y + at, scratch: buffer, first: first, rows: min(rows, queries - first))
+                }
             }
         }
         return result
     }
 
-    private struct AttentionSizes {
-        let samples, queries, keys: Int
-        /// Features of a head, and of all heads.
-        let width, stride: Int
-        /// Keys and features of a head rounded up to whole vectors.
-        let paddedKeys, paddedWidth: Int
-        let scale: Float
-
-        init(query: Tensor, key: Tensor, heads: Int) {
-            (samples, queries, keys, stride) = (query.shape[0], query.shape[1], key.shape[1], query.shape[2])
-            width = stride / heads
-            paddedKeys = (keys + 15) / 16 * 16
-            paddedWidth = (width + 15) / 16 * 16
-            scale = 1 / Float(width).squareRoot()
-        }
-
-        /// Floats that a thread needs: packed keys and values, eight queries, their scores and results.
-        var scratch: Int {
-            width * paddedKeys + keys * paddedWidth + TileProduct.rows * (paddedWidth + paddedKeys + paddedWidth) + 64
-        }
-    }
-
-    /// One head of one sample: queries `blocks` (of eight).
-    private static func attend(
-        _ sizes: AttentionSizes, _ query: UnsafeMutablePointer<Float>, _ key: UnsafeMutablePointer<Float>,
-        _ value: UnsafeMutablePointer<Float>, _ result: UnsafeMutablePointer<Float>, _ scratch: UnsafeMutablePointer<Float>,
-        sample: Int, head: Int, blocks: Range<Int>, causal: Bool
+    /// The features of one head, row after row.
+    private static func gather(
+        _ source: UnsafeMutablePointer<Float>, _ rows: Int, _ width: Int, _ stride: Int, into target: UnsafeMutablePointer<Float>
     ) {
-        let (keys, width, stride) = (sizes.keys, sizes.width, sizes.stride)
-        let (paddedKeys, paddedWidth) = (sizes.paddedKeys, sizes.paddedWidth)
-        let keysByFeature = scratch  // [width, paddedKeys]
-        let values = keysByFeature + width * paddedKeys  // [keys, paddedWidth]
-        let queries = values + keys * paddedWidth  // [8, paddedWidth]
-        let scores = queries + TileProduct.rows * paddedWidth  // [8, paddedKeys]
-        let sums = scores + TileProduct.rows * paddedKeys  // [8, paddedWidth]
-        let offset = sample * keys * stride + head * width
-        packTransposed(key + offset, stride, keysByFeature, rows: keys, columns: width, paddedRows: paddedKeys)
-        for j in 0..<keys {
-            let (from, to) = (value + offset + j * stride, values + j * paddedWidth)
-            to.update(from: from, count: width)
-            for c in width..<paddedWidth { to[c] = 0 }
-        }
-        for block in blocks {
-            let first = block * TileProduct.rows
-            let rows = min(TileProduct.rows, sizes.queries - first)
-            for r in 0..<TileProduct.rows {
-                // Rows beyond the last query repeat it; their results are not used.
-                let from = query + (sample * sizes.queries + first + min(r, rows - 1)) * stride + head * width
-                let to = queries + r * width
-                for c in 0..<width { to[c] = from[c] * sizes.scale }
-            }
-            // With a causal mask the keys after the block's last query play no part.
-            let visible = causal ? min(keys, first + rows) : keys
-            let vectors = (visible + 15) / 16
-            TileProduct.multiply(depth: width, queries, width, keysByFeature, paddedKeys, scores, paddedKeys, vectors: vectors)
-            for r in 0..<rows {
-                let row = scores + r * paddedKeys
-                let end = causal ? min(keys, first + r + 1) : keys
-                let sum = exponentials(row, end)
-                for j in end..<max(end, visible) { row[j] = 0 }
-                queries[r] = 1 / sum  // the queries are not needed any more
-            }
-            for r in rows..<TileProduct.rows {
-                for j in 0..<visible { scores[r * paddedKeys + j] = 0 }
-            }
-            TileProduct.multiply(
-                depth: visible, scores, paddedKeys, values, paddedWidth, sums, paddedWidth, vectors: paddedWidth / 16)
-            for r in 0..<rows {
-                let (from, factor) = (sums + r * paddedWidth, queries[r])
-                let to = result + (sample * sizes.queries + first + r) * stride + head * width
-                for c in 0..<width { to[c] = from[c] * factor }
-            }
-        }
-    }
-
-    /// target[c][r] = source[r][c], rows from `rows` to `paddedRows` zero.
-    private static func packTransposed(
-        _ source: UnsafeMutablePointer<Float>, _ stride: Int, _ target: UnsafeMutablePointer<Float>, rows: Int, columns: Int,
-        paddedRows: Int
-    ) {
-        for first in Swift.stride(from: 0, to: rows, by: 16) {
-            let count = min(16, rows - first)
-            for c in 0..<columns {
-                var lanes = Lanes.zero
-                for r in 0..<count { lanes[r] = source[(first + r) * stride + c] }
-                target.store(lanes, c * paddedRows + first)
-            }
-        }
+        for row in 0..<rows { (target + row * width).update(from: source + row * stride, count: width) }
     }
 
     /// Gradients of query, key and value of `attention`.
@@ -199,20 +135,21 @@ extension Kernels {
     ) -> (query: Tensor, key: Tensor, value: Tensor) {
         checkAttention(query, key, value, heads)
         require(gradient.shape == query.shape, "attention gradient \(gradient.shape) of \(query.shape)")
-        let sizes = AttentionSizes(query: query, key: key, heads: heads)
-        let (t, s, width, stride) = (sizes.queries, sizes.keys, sizes.width, sizes.stride)
+        let (samples, t, s, stride) = (query.shape[0], query.shape[1], key.shape[1], query.shape[2])
+        let width = stride / heads
+        let scale = 1 / Float(width).squareRoot()
         let (dq, dk, dv) = (
             Tensor(uninitialized: query.shape), Tensor(uninitialized: key.shape), Tensor(uninitialized: value.shape)
         )
         let (weights, slopes) = (Tensor(uninitialized: [t, s]), Tensor(uninitialized: [t, s]))
         let (w, g) = (weights.pointer, slopes.pointer)
-        for n in 0..<sizes.samples {
+        for n in 0..<samples {
             for head in 0..<heads {
                 let (atQuery, atKey) = (n * t * stride + head * width, n * s * stride + head * width)
                 let (q, k, v) = (query.pointer + atQuery, key.pointer + atKey, value.pointer + atKey)
                 let incoming = gradient.pointer + atQuery
                 // w = softmax(q kᵀ scale)
-                multiplyStrided("N", "T", t, s, width, sizes.scale, q, stride, k, stride, w, s)
+                multiplyStrided("N", "T", t, s, width, scale, q, stride, k, stride, w, s)
                 Parallel.ranges(t, grain: max(1, (1 << 13) / s)) { range in
                     for i in range {
                         let (row, end) = (w + i * s, causal ? min(s, i + 1) : s)
@@ -231,8 +168,8 @@ extension Kernels {
                         for j in 0..<s { slope[j] = row[j] * (slope[j] - average) }
                     }
                 }
-                multiplyStrided("N", "N", t, width, s, sizes.scale, g, s, k, stride, dq.pointer + atQuery, stride)
-                multiplyStrided("T", "N", s, width, t, sizes.scale, g, s, q, stride, dk.pointer + atKey, stride)
+                multiplyStrided("N", "N", t, width, s, scale, g, s, k, stride, dq.pointer + atQuery, stride)
+                multiplyStrided("T", "N", s, width, t, scale, g, s, q, stride, dk.pointer + atKey, stride)
             }
         }
         return (dq, dk, dv)

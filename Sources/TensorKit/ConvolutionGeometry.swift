@@ -36,6 +36,11 @@ public struct ConvolutionGeometry: Equatable, Hashable, Sendable {
     /// PyTorch's layout of the weight: [out, in, kernel height, kernel width].
     public var weightShape: [Int] { [outChannels, inChannels, kernelHeight, kernelWidth] }
 
+    /// Floating-point operations of the plain algorithm for an input [N, H, W, in].
+    public func operations(of input: [Int]) -> Double {
+        2 * Double(outputShape(of: input).reduce(1, *)) * Double(inChannels * kernelHeight * kernelWidth)
+    }
+
     /// Shape of the result, [N, H', W', out], of an input [N, H, W, in].
     public func outputShape(of input: [Int]) -> [Int] {
         require(input.count == 4 && input[3] == inChannels, "a convolution of \(inChannels) channels was given \(input)")

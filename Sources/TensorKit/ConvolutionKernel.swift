@@ -1,9 +1,15 @@
 /// How a convolution is calculated.
-public enum ConvolutionAlgorithm: Equatable, Sendable {
+public enum ConvolutionAlgorithm: String, Sendable {
     /// Sums of products, as written.
     case direct
     /// Winograd's minimal filtering (Lavin and Gray 2016): fewer products, a less exact sum.
     case winograd
+    /// Directly, products of bfloat16 numbers summed in float32.
+    case bfloat16
+    /// Directly, with weights that are kept in bfloat16 and widened in registers (`PanelLayout`).
+    case halfStored
+    /// Directly, with weights fetched ahead of their use (`PanelLayout`).
+    case panels
 }
 
 /// A convolution layer's arithmetic: one geometry and one weight that stays the same over many calls.
@@ -11,28 +17,49 @@ public final class ConvolutionKernel {
     public let geometry: ConvolutionGeometry
     /// Overrides the choice between the algorithms.
     public var algorithm: ConvolutionAlgorithm?
+    /// What may be chosen.
+    public var precision = Precision.f32 {
+        didSet {
+            pointwise?.precision = precision
+            if precision != oldValue { packed.removeAll() }
+        }
+    }
     /// By slot: a plan runs on one thread at a time.
     private let plans = (0..<Parallel.slots).map { _ in PlanCache<ConvolutionPlan.Key, ConvolutionPlan?>() }
     private let gradientPlans = PlanCache<ConvolutionGradientPlan.Key, ConvolutionGradientPlan?>()
     private let packed = PackedWeights()
     private let packedForGradient = PackedWeights()
+    /// On channels-last data a 1x1 convolution is a product of matrices.
+    private let pointwise: LinearKernel?
 
     public init(_ geometry: ConvolutionGeometry) {
         self.geometry = geometry
+        let isPointwise =
+            geometry.kernelHeight == 1 && geometry.kernelWidth == 1 && geometry.stride == 1 && geometry.padding == Padding(0)
+        pointwise = isPointwise ? LinearKernel(inFeatures: geometry.inChannels, outFeatures: geometry.outChannels) : nil
+    }
+
+    /// `forward` with a weight in memory, [out, in, kh, kw].
+    public func forward(
+        _ x: Tensor, weight: Tensor, version: Int, bias: Tensor? = nil, addingPerSample channelVector: Tensor? = nil,
+        adding residual: Tensor? = nil, activation: Activation = .identity
+    ) -> Tensor {
+        forward(
+            x, weight: WeightSource(weight, version: version), bias: bias, addingPerSample: channelVector, adding: residual,
+            activation: activation)
     }
 
     /// activation(conv(x) + bias + channelVector + residual)
     /// - Parameters:
     ///   - x: [N, H, W, in]
     ///   - weight: [out, in, kh, kw]
-    ///   - version: changes when the weight's elements changed; derived layouts are kept as long as it stays.
     ///   - bias: [out]
     ///   - channelVector: [N, out], added at every position of a sample.
     ///   - residual: added to the result, [N, H', W', out].
     ///   - activation: applied last.
     /// - Returns: [N, H', W', out]
     public func forward(
-        _ x: Tensor, weight: Tensor, version: Int, bias: Tensor? = nil, addingPerSample channelVector: Tensor? = nil,
+        _ x: Tensor, weight: WeightSource, bias: Tensor? = nil, addingPerSample channelVector: Tensor? = nil,
         adding residual: Tensor? = nil, activation: Activation = .identity
     ) -> Tensor {
         let output = geometry.outputShape(of: x.shape)
@@ -52,46 +79,84 @@ public final class ConvolutionKernel {
             perSample = nil
         }
         let fusing = perSample == nil
+        if let pointwise, fusing {
+            return pointwise.forward(
+                x, weight: weight.reshaped([outputs, geometry.inChannels]), bias: bias, adding: residual, activation: activation)
+        }
         let y = Tensor(uninitialized: output)
         guard
             let plan = plan(
                 x.shape, hasBias: bias != nil, hasResidual: fusing && residual != nil,
                 activation: fusing ? activation : .identity)
         else {
-            let plain = PlainKernels.convolution(x, weight: weight, bias: bias, geometry: geometry)
+            let plain = PlainKernels.convolution(x, weight: weight.tensor(), bias: bias, geometry: geometry)
             Kernels.finish(plain, adding: residual, addingPerSample: perSample, activation: activation)
             return plain
         }
         let inside = fusing && plan.isFused
-        plan.run(x, packed, weight, version: version, bias: bias, residual: inside ? residual : nil, into: y)
+        Profile.measure(
+            "convolution",
+            "\(geometry.kernelHeight)x\(geometry.kernelWidth)/\(geometry.stride) \(x.shape) to \(outputs), \(plan.implementation)",
+            operations: geometry.operations(of: x.shape)
+        ) {
+            plan.run(x, packed, weight, bias: bias, residual: inside ? residual : nil, into: y)
+        }
         if !inside { Kernels.finish(y, adding: residual, addingPerSample: perSample, activation: activation) }
         return y
     }
 
     /// oneDNN's name of what `forward` runs for an input shape, for reports.
     public func implementation(for input: [Int]) -> String {
-        plan(input, hasBias: true, hasResidual: false, activation: .identity)?.implementation ?? "plain"
+        if let pointwise { return pointwise.implementation(rows: input[0] * input[1] * input[2]) }
+        return plan(input, hasBias: true, hasResidual: false, activation: .identity)?.implementation ?? "plain"
     }
 
     private func plan(_ input: [Int], hasBias: Bool, hasResidual: Bool, activation: Activation) -> ConvolutionPlan? {
         var key = ConvolutionPlan.Key(
-            input: input, hasBias: hasBias, hasResidual: hasResidual, activation: activation,
-            algorithm: algorithm ?? preferredAlgorithm(input))
-        return plans[Parallel.slot].plan(for: key) {
-            if let plan = ConvolutionPlan(geometry, key) { return plan }
-            key.algorithm = .direct
-            return ConvolutionPlan(geometry, key)
+            input: input, hasBias: hasBias, hasResidual: hasResidual, activation: activation, algorithm: algorithm ?? .direct)
+        let plans = plans[Parallel.slot]
+        func made(_ algorithm: ConvolutionAlgorithm) -> ConvolutionPlan? {
+            key.algorithm = algorithm
+            return plans.plan(for: key) { ConvolutionPlan(geometry, key) }
         }
+        if let algorithm { return made(algorithm) ?? made(.direct) }
+        let candidates = candidates(input)
+        guard candidates.count > 1 else { return made(candidates[0]) ?? made(.direct) }
+        let choice = choices[Parallel.slot].algorithm(for: input, hasResidual, precision) {
+            KernelLedger.shared.choice(
+                "conv \(geometry.inChannels)>\(geometry.outChannels) \(geometry.kernelHeight)x\(geometry.kernelWidth)/\(geometry.stride) "
+                    + "\(input[0])x\(input[1])x\(input[2])\(hasResidual ? " +" : "") \(precision.rawValue)",
+                among: candidates.map(\.rawValue)
+            ) { name in ConvolutionAlgorithm(rawValue: name).flatMap(made)?.trial() }
+        }
+        return made(choice) ?? made(.direct)
     }
 
-    /// Winograd's layouts cost two reorders and its transforms a fixed amount for each channel: it pays from wide layers on larger images on
-    /// (measured with `w2w bench`). A rule instead of a trial with a clock: the same input gives the same bits every time.
-    private func preferredAlgorithm(_ input: [Int]) -> ConvolutionAlgorithm {
+    private let choices = (0..<Parallel.slots).map { _ in ConvolutionChoices() }
+
+    /// The ways worth a trial, the most trusted first. Small layers have one, so that no clock decides about them.
+    private func candidates(_ input: [Int]) -> [ConvolutionAlgorithm] {
+        let (weights, smaller) = (geometry.weightShape.reduce(1, *), min(geometry.inChannels, geometry.outChannels))
+        let operations = geometry.operations(of: input)
+        let isHalf = precision == .fast && Precision.hasBrainFloat && weights >= Self.halfCount
+        guard smaller >= 128, operations >= 2e8 else { return [isHalf ? .bfloat16 : .direct] }
+        var list: [ConvolutionAlgorithm] = isHalf ? [.bfloat16, .halfStored] : [.direct]
+        if !isHalf && weights >= Self.largeCount { list.append(.panels) }
         let isCandidate =
             geometry.kernelHeight == 3 && geometry.kernelWidth == 3 && geometry.stride == 1 && geometry.padding == Padding(1)
         let positions = input[0] * input[1] * input[2]
-        return isCandidate && min(geometry.inChannels, geometry.outChannels) >= 256 && positions >= 256 ? .winograd : .direct
+        // Winograd's layout takes four times the memory of float32, and its inside thirty-six sixteenths of the image: for the large layers of a
+        // network the first pays on large images only, for large images the second does not.
+        let limit = positions >= 1024 && !isHalf ? 32 << 20 : 16 << 20
+        let inside = positions / 16 * 36 * (geometry.inChannels + geometry.outChannels) * 4
+        if isCandidate && positions >= 256 && 4 * weights <= limit && inside <= 256 << 20 { list.append(.winograd) }
+        return list
     }
+
+    /// From this number of weights on it matters how they come from memory.
+    static let largeCount = 1 << 20
+    /// From this number of weights on half the memory is worth the rounding.
+    static let halfCount = 1 << 16
 
     private static func rowsAreEqual(_ vector: Tensor, width: Int) -> Bool {
         let p = vector.pointer
@@ -107,7 +172,7 @@ public final class ConvolutionKernel {
             return PlainKernels.convolutionInputGradient(gradient, weight: weight, inputShape: inputShape, geometry: geometry)
         }
         let result = Tensor(uninitialized: inputShape)
-        plan.runForInput(gradient, packedForGradient, weight, version: version, into: result)
+        plan.runForInput(gradient, packedForGradient, WeightSource(weight, version: version), into: result)
         return result
     }
 
@@ -121,5 +186,22 @@ public final class ConvolutionKernel {
         let result = Tensor(uninitialized: geometry.weightShape)
         plan.runForWeight(gradient, x, into: result)
         return result
+    }
+}
+
+/// What the ledger said, by shape: asking it is not free.
+private final class ConvolutionChoices {
+    private var entries: [(input: [Int], hasResidual: Bool, precision: Precision, algorithm: ConvolutionAlgorithm)] = []
+
+    func algorithm(for input: [Int], _ hasResidual: Bool, _ precision: Precision, choose: () -> String) -> ConvolutionAlgorithm {
+        if let known = entries.first(where: {
+            $0.input == input && $0.hasResidual == hasResidual && $0.precision == precision
+        }) {
+            return known.algorithm
+        }
+        let algorithm = ConvolutionAlgorithm(rawValue: choose()) ?? .direct
+        if entries.count >= 64 { entries.removeFirst() }
+        entries.append((input, hasResidual, precision, algorithm))
+        return algorithm
     }
 }

@@ -6,6 +6,11 @@ extension Kernels {
     ///   - channelVector: [N, C]
     ///   - activation: applied last.
     static func finish(_ y: Tensor, adding residual: Tensor?, addingPerSample channelVector: Tensor?, activation: Activation) {
+        if residual == nil && channelVector == nil && activation == .identity { return }
+        Profile.measure("finish", "\(y.shape)") { finishing(y, residual, channelVector, activation) }
+    }
+
+    private static func finishing(_ y: Tensor, _ residual: Tensor?, _ channelVector: Tensor?, _ activation: Activation) {
         if let channelVector {
             let (samples, channels) = (y.shape[0], y.shape[y.shape.count - 1])
             let positions = y.count / max(1, samples * channels)

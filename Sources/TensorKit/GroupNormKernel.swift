@@ -20,19 +20,21 @@ extension Kernels {
         let (source, target, w, b) = (x.pointer, y.pointer, weight.pointer, bias.pointer)
         let scratch = Tensor(uninitialized: [Parallel.threads, 2, channels + 16])
         let work = scratch.pointer
-        layout.forEachSlice(costly: activation != .identity) { part, sample, range in
-            let image = source + sample * positions * channels
-            let (factors, shifts) = (work + part * 2 * (channels + 16), work + (part * 2 + 1) * (channels + 16))
-            layout.statistics(image, range, epsilon: epsilon, means: shifts, inverseDeviations: factors)
-            for c in range {
-                factors[c] *= w[c]
-                shifts[c] = b[c] - shifts[c] * factors[c]
-            }
-            let result = target + sample * positions * channels
-            if activation == .silu {
-                apply(image, result, positions, channels, range, factors, shifts) { VectorMath.silu($0) }
-            } else {
-                apply(image, result, positions, channels, range, factors, shifts) { $0 }
+        Profile.measure("group norm", "\(x.shape)") {
+            layout.forEachSlice(costly: activation != .identity) { part, sample, range in
+                let image = source + sample * positions * channels
+                let (factors, shifts) = (work + part * 2 * (channels + 16), work + (part * 2 + 1) * (channels + 16))
+                layout.statistics(image, range, epsilon: epsilon, means: shifts, inverseDeviations: factors)
+                for c in range {
+                    factors[c] *= w[c]
+                    shifts[c] = b[c] - shifts[c] * factors[c]
+                }
+                let result = target + sample * positions * channels
+                if activation == .silu {
+                    apply(image, result, positions, channels, range, factors, shifts) { VectorMath.silu($0) }
+                } else {
+                    apply(image, result, positions, channels, range, factors, shifts) { $0 }
+                }
             }
         }
         if activation != .identity && activation != .silu { apply(activation, y, into: y) }

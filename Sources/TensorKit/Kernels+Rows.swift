@@ -52,17 +52,19 @@ extension Kernels {
         require(x.shape[x.shape.count - 1] == 2 * width, "GEGLU of an odd number of features, \(x.shape)")
         let y = Tensor(uninitialized: x.shape.dropLast() + [width])
         let (from, to) = (x.pointer, y.pointer)
-        Parallel.ranges(y.count / max(1, width), grain: max(1, (1 << 13) / max(1, width))) { range in
-            for row in range {
-                let (values, gates, target) = (from + row * 2 * width, from + row * 2 * width + width, to + row * width)
-                var i = 0
-                while i + 16 <= width {
-                    target.store(values.lanes(i) * VectorMath.gelu(gates.lanes(i)), i)
-                    i += 16
-                }
-                if i < width {
-                    let rest = width - i
-                    target.storePartial(values.partialLanes(i, rest) * VectorMath.gelu(gates.partialLanes(i, rest)), i, rest)
+        Profile.measure("geglu", "\(x.shape)") {
+            Parallel.ranges(y.count / max(1, width), grain: max(1, (1 << 13) / max(1, width))) { range in
+                for row in range {
+                    let (values, gates, target) = (from + row * 2 * width, from + row * 2 * width + width, to + row * width)
+                    var i = 0
+                    while i + 16 <= width {
+                        target.store(values.lanes(i) * VectorMath.gelu(gates.lanes(i)), i)
+                        i += 16
+                    }
+                    if i < width {
+                        let rest = width - i
+                        target.storePartial(values.partialLanes(i, rest) * VectorMath.gelu(gates.partialLanes(i, rest)), i, rest)
+                    }
                 }
             }
         }

@@ -7,14 +7,16 @@ public enum Kernels {
         require(x.shape.count == 4, "an image batch has four dimensions, not \(x.shape)")
         let (height, width, channels) = (x.shape[1], x.shape[2], x.shape[3])
         let y = Tensor(uninitialized: [x.shape[0], 2 * height, 2 * width, channels])
-        for row in 0..<x.shape[0] * height {
-            let target = y.pointer + row * 4 * width * channels
-            for column in 0..<width {
-                let source = x.pointer + (row * width + column) * channels
-                (target + 2 * column * channels).update(from: source, count: channels)
-                (target + (2 * column + 1) * channels).update(from: source, count: channels)
+        Profile.measure("copy", "upsampleNearest2x \(y.shape)") {
+            for row in 0..<x.shape[0] * height {
+                let target = y.pointer + row * 4 * width * channels
+                for column in 0..<width {
+                    let source = x.pointer + (row * width + column) * channels
+                    (target + 2 * column * channels).update(from: source, count: channels)
+                    (target + (2 * column + 1) * channels).update(from: source, count: channels)
+                }
+                (target + 2 * width * channels).update(from: target, count: 2 * width * channels)
             }
-            (target + 2 * width * channels).update(from: target, count: 2 * width * channels)
         }
         return y
     }
@@ -34,15 +36,50 @@ public enum Kernels {
         return result
     }
 
+    /// What positions of a convolution's result see of its input, side by side (im2col): [range.count, kernel height * kernel width * in].
+    static func gatherColumns(
+        _ x: Tensor, _ geometry: ConvolutionGeometry, _ output: [Int], _ range: Range<Int>, into columns: Tensor
+    ) {
+        let (height, width, channels) = (x.shape[1], x.shape[2], x.shape[3])
+        let taps = geometry.kernelHeight * geometry.kernelWidth
+        let (source, target) = (x.pointer, columns.pointer)
+        Parallel.ranges(range.count, grain: max(1, (1 << 15) / (taps * channels))) { part in
+            for index in part {
+                let position = range.lowerBound + index
+                let sample = position / (output[1] * output[2])
+                let top = position / output[2] % output[1] * geometry.stride - geometry.padding.top
+                let left = position % output[2] * geometry.stride - geometry.padding.left
+                for tap in 0..<taps {
+                    let (row, column) = (top + tap / geometry.kernelWidth, left + tap % geometry.kernelWidth)
+                    let to = target + (index * taps + tap) * channels
+                    if row >= 0 && row < height && column >= 0 && column < width {
+                        to.update(from: source + ((sample * height + row) * width + column) * channels, count: channels)
+                    } else {
+                        to.update(repeating: 0, count: channels)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies all elements on several threads.
+    static func copy(_ x: Tensor, into y: Tensor) {
+        require(x.count == y.count, "a copy of \(x.shape) into \(y.shape)")
+        let (from, to) = (x.pointer, y.pointer)
+        Parallel.ranges(x.count, grain: 1 << 16) { (to + $0.lowerBound).update(from: from + $0.lowerBound, count: $0.count) }
+    }
+
     /// Joins along the last dimension: [..., A] and [..., B] -> [..., A + B].
     public static func concatenateChannels(_ a: Tensor, _ b: Tensor) -> Tensor {
         require(a.shape.dropLast() == b.shape.dropLast(), "cannot join \(a.shape) and \(b.shape)")
         let (first, second) = (a.shape[a.shape.count - 1], b.shape[b.shape.count - 1])
         let result = Tensor(uninitialized: a.shape.dropLast() + [first + second])
-        for row in 0..<result.count / max(1, first + second) {
-            let target = result.pointer + row * (first + second)
-            target.update(from: a.pointer + row * first, count: first)
-            (target + first).update(from: b.pointer + row * second, count: second)
+        Profile.measure("copy", "concatenateChannels \(result.shape)") {
+            for row in 0..<result.count / max(1, first + second) {
+                let target = result.pointer + row * (first + second)
+                target.update(from: a.pointer + row * first, count: first)
+                (target + first).update(from: b.pointer + row * second, count: second)
+            }
         }
         return result
     }

@@ -5,19 +5,21 @@ extension Kernels {
         require(bias.count == width, "layer norm with a bias \(bias.shape) for \(width) features")
         let y = Tensor(uninitialized: x.shape)
         let (source, target, w, b) = (x.pointer, y.pointer, weight.pointer, bias.pointer)
-        Parallel.ranges(x.count / width, grain: max(1, (1 << 14) / width)) { range in
-            for row in range {
-                let (from, to) = (source + row * width, target + row * width)
-                let (mean, inverse) = rowStatistics(from, width, epsilon)
-                var i = 0
-                while i + 16 <= width {
-                    let normal = (from.lanes(i) - mean) * inverse
-                    to.store(VectorMath.multiplyAdd(normal, w.lanes(i), b.lanes(i)), i)
-                    i += 16
-                }
-                while i < width {
-                    to[i] = (from[i] - mean) * inverse * w[i] + b[i]
-                    i += 1
+        Profile.measure("layer norm", "\(x.shape)") {
+            Parallel.ranges(x.count / width, grain: max(1, (1 << 14) / width)) { range in
+                for row in range {
+                    let (from, to) = (source + row * width, target + row * width)
+                    let (mean, inverse) = rowStatistics(from, width, epsilon)
+                    var i = 0
+                    while i + 16 <= width {
+                        let normal = (from.lanes(i) - mean) * inverse
+                        to.store(VectorMath.multiplyAdd(normal, w.lanes(i), b.lanes(i)), i)
+                        i += 16
+                    }
+                    while i < width {
+                        to[i] = (from[i] - mean) * inverse * w[i] + b[i]
+                        i += 1
+                    }
                 }
             }
         }

@@ -1,6 +1,12 @@
 /// A linear layer's arithmetic: products with one weight that stays the same over many calls.
 public final class LinearKernel {
     public let inFeatures, outFeatures: Int
+    /// Which arithmetic may be chosen.
+    public var precision = Precision.f32 {
+        didSet { if precision != oldValue { packed.removeAll() } }
+    }
+    /// Overrides the choice between the ways of calculating: "float32", "panels", "bfloat16" or "halfStored"; for tests.
+    public var arithmetic: String?
     /// By slot: a plan runs on one thread at a time.
     private let plans = (0..<Parallel.slots).map { _ in PlanCache<LinearPlan.Key, LinearPlan?>() }
     private let packed = PackedWeights()
@@ -10,18 +16,27 @@ public final class LinearKernel {
         self.outFeatures = outFeatures
     }
 
+    /// `forward` with a weight in memory, [out, in].
+    public func forward(
+        _ x: Tensor, weight: Tensor, version: Int, bias: Tensor? = nil, adding residual: Tensor? = nil,
+        activation: Activation = .identity, weightChanges: Bool = false
+    ) -> Tensor {
+        forward(
+            x, weight: WeightSource(weight, version: version), bias: bias, adding: residual, activation: activation,
+            weightChanges: weightChanges)
+    }
+
     /// activation(x weightᵀ + bias + residual)
     /// - Parameters:
     ///   - x: [..., in]
     ///   - weight: [out, in]
-    ///   - version: changes when the weight's elements changed; derived layouts are kept as long as it stays.
     ///   - bias: [out]
     ///   - residual: added to the result, [..., out].
     ///   - activation: applied last.
     ///   - weightChanges: the weight changes before the next call (training), so that no layout of it is worth keeping.
     /// - Returns: [..., out]
     public func forward(
-        _ x: Tensor, weight: Tensor, version: Int, bias: Tensor? = nil, adding residual: Tensor? = nil,
+        _ x: Tensor, weight: WeightSource, bias: Tensor? = nil, adding residual: Tensor? = nil,
         activation: Activation = .identity, weightChanges: Bool = false
     ) -> Tensor {
         check(x, inFeatures)
@@ -31,15 +46,20 @@ public final class LinearKernel {
         require(residual.map { $0.count == rows * outFeatures } ?? true, "a residual \(residual?.shape ?? []) for \(rows) rows")
         let y = Tensor(uninitialized: x.shape.dropLast() + [outFeatures])
         guard rows > 0 else { return y }
-        let key = LinearPlan.Key(
-            rows: rows, hasBias: bias != nil, hasResidual: residual != nil, activation: activation, isPlain: weightChanges)
-        let made = plans[Parallel.slot].plan(for: key) { LinearPlan(inFeatures: inFeatures, outFeatures: outFeatures, key) }
-        guard let plan = made else {
-            let plain = PlainKernels.linear(x, weight: weight, bias: bias)
+        let found = plan(
+            LinearPlan.Key(
+                rows: rows, hasBias: bias != nil, hasResidual: residual != nil, activation: activation, isPlain: weightChanges))
+        guard let plan = found else {
+            let plain = PlainKernels.linear(x, weight: weight.tensor(), bias: bias)
             Kernels.finish(plain, adding: residual, addingPerSample: nil, activation: activation)
             return plain
         }
-        plan.run(x, packed, weight, version: version, bias: bias, residual: residual, into: y)
+        Profile.measure(
+            "linear", "\(rows) x \(inFeatures) to \(outFeatures), \(plan.implementation)",
+            operations: 2 * Double(rows * inFeatures) * Double(outFeatures)
+        ) {
+            plan.run(x, packed, weight, bias: bias, residual: residual, into: y)
+        }
         if !plan.isFused { Kernels.finish(y, adding: residual, addingPerSample: nil, activation: activation) }
         return y
     }
@@ -47,9 +67,49 @@ public final class LinearKernel {
     /// oneDNN's name of what `forward` runs for a number of rows, for reports.
     public func implementation(rows: Int) -> String {
         let key = LinearPlan.Key(rows: rows, hasBias: true, hasResidual: false, activation: .identity, isPlain: false)
-        return plans[Parallel.slot].plan(for: key) { LinearPlan(inFeatures: inFeatures, outFeatures: outFeatures, key) }?
-            .implementation
-            ?? "plain"
+        return plan(key)?.implementation ?? "plain"
+    }
+
+    private func plan(_ key: LinearPlan.Key) -> LinearPlan? {
+        var key = key
+        let plans = plans[Parallel.slot]
+        func made(_ arithmetic: LinearPlan.Arithmetic) -> LinearPlan? {
+            key.arithmetic = arithmetic
+            return plans.plan(for: key) { LinearPlan(inFeatures: inFeatures, outFeatures: outFeatures, key) }
+        }
+        if let forced = arithmetic.flatMap(LinearPlan.Arithmetic.init(rawValue:)) { return made(forced) ?? made(.float32) }
+        let isHalf =
+            precision == .fast && Precision.hasBrainFloat && !key.isPlain
+            && inFeatures * outFeatures >= ConvolutionKernel.halfCount
+        // Weights of some size are worth a trial, once; small ones have one way, so that no clock decides about them.
+        let operations = 2 * Double(key.rows * inFeatures) * Double(outFeatures)
+        guard isHalf || (inFeatures * outFeatures >= ConvolutionKernel.largeCount && operations >= 2e7 && !key.isPlain) else {
+            return made(.float32)
+        }
+        let known = choices[Parallel.slot][key.rows, isHalf] ?? choose(key.rows, isHalf, made)
+        choices[Parallel.slot][key.rows, isHalf] = known
+        return made(known) ?? made(.float32)
+    }
+
+    /// By slot and number of rows, what the ledger said.
+    private let choices = (0..<Parallel.slots).map { _ in Choices() }
+
+    private final class Choices {
+        private var entries: [Int: LinearPlan.Arithmetic] = [:]
+        subscript(rows: Int, isHalf: Bool) -> LinearPlan.Arithmetic? {
+            get { entries[2 * rows + (isHalf ? 1 : 0)] }
+            set { entries[2 * rows + (isHalf ? 1 : 0)] = newValue }
+        }
+    }
+
+    private func choose(
+        _ rows: Int, _ isHalf: Bool, _ made: (LinearPlan.Arithmetic) -> LinearPlan?
+    ) -> LinearPlan.Arithmetic {
+        let candidates: [LinearPlan.Arithmetic] = isHalf ? [.bfloat16, .halfStored] : [.float32, .panels]
+        let name = KernelLedger.shared.choice(
+            "linear \(rows) x \(inFeatures)>\(outFeatures) \(precision.rawValue)", among: candidates.map(\.rawValue)
+        ) { name in LinearPlan.Arithmetic(rawValue: name).flatMap(made)?.trial() }
+        return LinearPlan.Arithmetic(rawValue: name) ?? .float32
     }
 
     /// Gradient of the input: gradient [..., out] times weight [out, in].

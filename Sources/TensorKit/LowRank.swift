@@ -18,13 +18,15 @@ extension Kernels {
         let hidden = Tensor(uninitialized: [samples, positions, rank])
         let columns = rank == 1 ? b : byRank(b)  // [N, r, out]
         let (source, target, h, factorsA, factorsB) = (x.pointer, y.pointer, hidden.pointer, a.pointer, columns.pointer)
-        Parallel.ranges(samples * positions, grain: max(1, (1 << 15) / (rank * (inputs + outputs)))) { range in
-            for row in range {
-                let n = row / positions
-                for r in 0..<rank {
-                    let sum = dot(source + row * inputs, factorsA + (n * rank + r) * inputs, inputs)
-                    h[row * rank + r] = sum
-                    add(factorsB + (n * rank + r) * outputs, scale * sum, target + row * outputs, outputs)
+        Profile.measure("low rank", "\(x.shape) to \(outputs), rank \(rank)") {
+            Parallel.ranges(samples * positions, grain: max(1, (1 << 15) / (rank * (inputs + outputs)))) { range in
+                for row in range {
+                    let n = row / positions
+                    for r in 0..<rank {
+                        let sum = dot(source + row * inputs, factorsA + (n * rank + r) * inputs, inputs)
+                        h[row * rank + r] = sum
+                        add(factorsB + (n * rank + r) * outputs, scale * sum, target + row * outputs, outputs)
+                    }
                 }
             }
         }

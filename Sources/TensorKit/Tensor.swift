@@ -17,6 +17,14 @@ public final class Tensor {
         offset = 0
     }
 
+    /// A tensor whose elements are not yet set, with memory apart from that which tensors pass on to each other.
+    init(apart shape: [Int]) {
+        self.shape = shape
+        count = shape.reduce(1, *)
+        storage = TensorStorage(apart: count)
+        offset = 0
+    }
+
     /// A tensor of zeros.
     public convenience init(zeros shape: [Int]) {
         self.init(uninitialized: shape)

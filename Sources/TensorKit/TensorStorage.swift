@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 
 /// Memory of a tensor: floats on a 64-byte boundary. Blocks of freed tensors are kept and handed out again, so that repeated work of
@@ -13,6 +14,15 @@ public final class TensorStorage {
         let block = StorageAllocator.shared.take(bytes: max(64, count * 4))
         base = block.address.bindMemory(to: Float.self, capacity: max(1, count))
         release = { StorageAllocator.shared.give(block) }
+    }
+
+    /// Memory of exactly this size that goes back to the system when the tensor is gone, instead of waiting for another one: for what is used
+    /// once, and for what stays.
+    init(apart count: Int) {
+        self.count = count
+        let block = StorageBlock(bytes: max(64, count * 4))
+        base = block.address.bindMemory(to: Float.self, capacity: max(1, count))
+        release = { block.address.deallocate() }
     }
 
     /// Memory that belongs to something else (a mapped file).
@@ -33,6 +43,16 @@ public final class TensorStorage {
 struct StorageBlock: @unchecked Sendable {  // plain memory; whoever holds the block owns it
     let address: UnsafeMutableRawPointer
     let bytes: Int
+
+    /// Asks the system. Large blocks ask for huge pages: fewer faults at first use, fewer misses of the address translation later.
+    init(bytes: Int) {
+        let isLarge = bytes >= 4 << 20
+        address = .allocate(byteCount: bytes, alignment: isLarge ? 2 << 20 : 64)
+        self.bytes = bytes
+        #if os(Linux)
+            if isLarge { madvise(address, bytes, MADV_HUGEPAGE) }
+        #endif
+    }
 }
 
 /// Keeps freed blocks by size class, up to a limit.
@@ -81,17 +101,25 @@ public final class StorageAllocator: Sendable {
         return (bytes + step - 1) / step * step
     }
 
+    private static let largeSize = 1 << 20
+
     func take(bytes: Int) -> StorageBlock {
         let size = Self.sizeClass(bytes)
         let kept = state.withLock { state -> StorageBlock? in
-            if let block = state.free[size]?.popLast() {
-                state.keptBytes -= size
+            var fitting = size
+            if state.free[size]?.isEmpty ?? true, size >= Self.largeSize {
+                // A block up to twice as large will do: different shapes take turns on the same memory.
+                let larger = state.free.filter { $0.key > size && $0.key <= 2 * size && !$0.value.isEmpty }
+                fitting = larger.keys.min() ?? size
+            }
+            if let block = state.free[fitting]?.popLast() {
+                state.keptBytes -= fitting
                 return block
             }
             state.systemRequests += 1
             return nil
         }
-        return kept ?? StorageBlock(address: .allocate(byteCount: size, alignment: 64), bytes: size)
+        return kept ?? StorageBlock(bytes: size)
     }
 
     func give(_ block: StorageBlock) {

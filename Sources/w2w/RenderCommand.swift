@@ -44,6 +44,9 @@ struct RenderCommand: ParsableCommand {
             "Guidance only while the training time step lies between these two; faster, and no longer exact.", valueName: "a..b"))
     var guidanceInterval: TimestepInterval?
 
+    @Option(help: "Arithmetic of large models: f32 draws what diffusers draws, fast takes half the memory.")
+    var precision = PrecisionName.f32
+
     @Option(help: ArgumentHelp("The picture's file: .png, .jpg.", valueName: "file"))
     var out: String?
 
@@ -63,7 +66,7 @@ struct RenderCommand: ParsableCommand {
     }
 
     func run() throws {
-        let client = EngineClient()
+        let client = EngineClient(precision: precision)
         let description = try client.open(space)
         let (subject, name) = try subject(in: description, client: client)
         let request = RenderRequest(

@@ -19,6 +19,9 @@ import Testing
         Case(queries: 31, keys: 31, heads: 3, width: 40, causal: true),
         Case(samples: 2, queries: 256, keys: 256, heads: 4, width: 16),
         Case(queries: 100, keys: 100, heads: 1, width: 64), Case(queries: 20, keys: 77, heads: 8, width: 80),
+        // More than a block of keys, and enough queries for keys to be gathered first.
+        Case(samples: 2, queries: 393, keys: 300, heads: 2, width: 40),
+        Case(queries: 200, keys: 200, heads: 2, width: 24, causal: true),
     ]
 
     @Test(arguments: cases) func agreesWithTheLoops(_ test: Case) {

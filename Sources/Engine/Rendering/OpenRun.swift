@@ -1,6 +1,7 @@
 import EngineAPI
 import Foundation
 import StableDiffusion
+import TensorKit
 import WeightSpace
 
 /// Opens a space: first what can be shown without a model, told by `.opened`, then the models.
@@ -14,6 +15,7 @@ final class OpenRun: JobRun {
     private let source: SpaceSource
     private let shelf: DirectionShelf
     private let cacheDirectory: String
+    private let precision: PrecisionName
     private let install: (Studio) -> Void
     private var stage = Stage.space
     private static let stages = 3
@@ -22,8 +24,13 @@ final class OpenRun: JobRun {
     ///   - source: What to open.
     ///   - shelf: A person's own directions.
     ///   - cacheDirectory: The cache folder of the program.
+    ///   - precision: How exactly its models compute.
     ///   - install: Takes the finished studio.
-    init(_ source: SpaceSource, shelf: DirectionShelf, cacheDirectory: String, install: @escaping (Studio) -> Void) {
+    init(
+        _ source: SpaceSource, shelf: DirectionShelf, cacheDirectory: String, precision: PrecisionName,
+        install: @escaping (Studio) -> Void
+    ) {
+        self.precision = precision
         self.source = source
         self.shelf = shelf
         self.cacheDirectory = cacheDirectory
@@ -46,6 +53,7 @@ final class OpenRun: JobRun {
             return true
         case .models(let space, let description):
             let pipeline = try StableDiffusionPipeline(ModelFolder(space.baseFolder))
+            pipeline.precision = Precision(rawValue: precision.rawValue) ?? .f32
             try space.check(pipeline.unet)
             let looks = try Looks(space, pipeline, cacheDirectory: cacheDirectory)
             let studio = try Studio(space: space, pipeline: pipeline, looks: looks, description: description)

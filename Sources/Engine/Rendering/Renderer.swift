@@ -12,8 +12,10 @@ final class Renderer: JobRunner {
     private let thumbnails: ThumbnailCache
     private let shelf: DirectionShelf
     private let cacheDirectory: String
+    private let precision: PrecisionName
 
-    init(cacheDirectory: String, directionsDirectory: String) {
+    init(cacheDirectory: String, directionsDirectory: String, precision: PrecisionName) {
+        self.precision = precision
         self.cacheDirectory = cacheDirectory
         thumbnails = ThumbnailCache(directory: cacheDirectory)
         shelf = DirectionShelf(directory: directionsDirectory)
@@ -23,7 +25,7 @@ final class Renderer: JobRunner {
         if case .open(let source) = command {
             // The models of the space before go first, so that two spaces are never in memory at once.
             studio = nil
-            return OpenRun(source, shelf: shelf, cacheDirectory: cacheDirectory) { [self] in studio = $0 }
+            return OpenRun(source, shelf: shelf, cacheDirectory: cacheDirectory, precision: precision) { [self] in studio = $0 }
         }
         guard let studio else { throw EngineFailure(message: "no space is open.", advice: "Open one first.") }
         switch command {

@@ -19,7 +19,9 @@ final class ThumbnailsRun: JobRun {
         self.requests = requests
         self.studio = studio
         self.cache = cache
-        keys = requests.map { RequestKey.digest(of: $0, fingerprint: studio.description.fingerprint) }
+        let pipeline = studio.pipeline
+        let mode = pipeline.knowsPrecision && pipeline.precision != .f32 ? " " + pipeline.precision.rawValue : ""
+        keys = requests.map { RequestKey.digest(of: $0, fingerprint: studio.description.fingerprint + mode) }
         estimator = ProgressEstimator(activity: "drawing faces", total: requests.count)
     }
 

@@ -82,11 +82,11 @@ final class ConvolutionGradientPlan {
     }
 
     /// Gradient of the input.
-    func runForInput(_ gradient: Tensor, _ packed: PackedWeights, _ weight: Tensor, version: Int, into result: Tensor) {
+    func runForInput(_ gradient: Tensor, _ packed: PackedWeights, _ weight: WeightSource, into result: Tensor) {
         let incoming = inOwnLayout(0, gradient)
         primitive.bind(0, incoming.pointer)
         withExtendedLifetime(incoming) {
-            packed.withPointer(weight, version: version, plain: plainWeights, as: own[1]) {
+            packed.withPointer(weight, plain: plainWeights, as: own[1]) {
                 primitive.bind(1, $0)
                 finish(into: result)
             }

@@ -10,57 +10,41 @@ final class ConvolutionPlan {
         var algorithm: ConvolutionAlgorithm
     }
 
-    private let primitive: DNNPrimitive
-    private let weights, plainWeights: DNN.Descriptor
+    /// nil where `panels` does the work.
+    private let primitive: DNNPrimitive?
+    private let panels: PanelLayout?
+    private let plainWeights: DNN.Descriptor
+    private let weights: DNN.Descriptor
+    private let geometry: ConvolutionGeometry
     private let key: Key
-    /// Reorders from and to channels-last around an algorithm with layouts of its own.
+    private let output: [Int]
+    /// Reorders from and to channels-last float32 around an algorithm with layouts or numbers of its own.
     private var toOwn, fromOwn: (reorder: DNNPrimitive, own: DNN.Descriptor)?
 
     /// Whether residual and activation are done inside.
     let isFused: Bool
 
-    var implementation: String { primitive.implementation }
+    var implementation: String { primitive?.implementation ?? (panels?.isHalf == true ? "panels in half" : "panels") }
 
     init?(_ geometry: ConvolutionGeometry, _ key: Key) {
         guard let dnn = DNN.shared else { return nil }
-        let output = geometry.outputShape(of: key.input)
-        let winograd = key.algorithm == .winograd
-        let (n, h, w) = (key.input[0], key.input[1], key.input[2])
-        let plainSource = DNN.descriptor([n, geometry.inChannels, h, w], dnnl_nhwc)
-        let plainTarget = DNN.descriptor([n, geometry.outChannels, output[1], output[2]], dnnl_nhwc)
-        var source = winograd ? DNN.descriptor([n, geometry.inChannels, h, w], dnnl_format_tag_any) : plainSource
-        var target =
-            winograd ? DNN.descriptor([n, geometry.outChannels, output[1], output[2]], dnnl_format_tag_any) : plainTarget
-        var anyWeights = DNN.descriptor(geometry.weightShape, dnnl_format_tag_any)
+        self.geometry = geometry
+        self.key = key
+        output = geometry.outputShape(of: key.input)
         plainWeights = DNN.descriptor(geometry.weightShape, dnnl_oihw)
-        var bias = DNN.descriptor([geometry.outChannels], dnnl_x)
-        var convolution = dnnl_convolution_desc_t()
-        let strides = [dnnl_dim_t(geometry.stride), dnnl_dim_t(geometry.stride)]
-        let before = [dnnl_dim_t(geometry.padding.top), dnnl_dim_t(geometry.padding.left)]
-        let after = [dnnl_dim_t(geometry.padding.bottom), dnnl_dim_t(geometry.padding.right)]
-        let status = withUnsafePointer(to: &bias) {
-            dnnl_convolution_forward_desc_init(
-                &convolution, dnnl_forward_inference, winograd ? dnnl_convolution_winograd : dnnl_convolution_direct, &source,
-                &anyWeights, key.hasBias ? $0 : nil, &target, strides, before, after)
-        }
-        guard status == dnnl_success else { return nil }
-
-        func describe(_ post: DNNPostOperations) -> dnnl_primitive_desc_t? {
-            post.withAttributes { attributes in
-                var description: dnnl_primitive_desc_t?
-                _ = dnnl_primitive_desc_create(&description, &convolution, attributes, dnn.engine, nil)
-                return description
-            }
-        }
-        let fused = DNNPostOperations(adding: key.hasResidual ? plainTarget : nil, activation: key.activation)
         let simple = !key.hasResidual && key.activation == .identity
-        var description = winograd && !simple ? nil : describe(fused)
+        let winograd = key.algorithm == .winograd
+        let ownsKernel = key.algorithm == .panels || key.algorithm == .halfStored
+        let shapes = ConvolutionDescriptors(geometry, key.input, key.algorithm)
+        // The residual is put in the result's place and added to: oneDNN's fastest kernels know no other way.
+        let fused = DNNPostOperations(accumulates: key.hasResidual, activation: key.activation)
+        var description = ownsKernel || (winograd && !simple) ? nil : shapes.describe(fused, hasBias: key.hasBias)
         if let found = description, !simple, Self.isSlow(found) {
             dnnl_primitive_desc_destroy(found)
             description = nil
         }
-        isFused = description != nil
-        guard let description = description ?? describe(DNNPostOperations()) else { return nil }
+        isFused = ownsKernel ? key.activation == .identity : description != nil
+        guard let description = description ?? shapes.describe(DNNPostOperations(), hasBias: key.hasBias) else { return nil }
         func layout(_ query: dnnl_query_t) -> DNN.Descriptor? {
             dnnl_primitive_desc_query_md(description, query, 0)?.pointee
         }
@@ -71,17 +55,24 @@ final class ConvolutionPlan {
             return nil
         }
         self.weights = weights
-        self.key = key
+        if ownsKernel {
+            dnnl_primitive_desc_destroy(description)
+            guard let panels = PanelLayout(weights, output: 0) else { return nil }
+            self.panels = panels
+            primitive = nil
+            return
+        }
+        panels = nil
         var arguments: [(Int32, DNN.Descriptor)] = [
             (Int32(w2w_arg_src), ownSource), (Int32(w2w_arg_weights), weights),
             (Int32(w2w_arg_dst), ownTarget),
         ]
-        if key.hasBias { arguments.append((Int32(w2w_arg_bias), bias)) }
-        if key.hasResidual && isFused { arguments.append((Int32(w2w_arg_first_post_op), plainTarget)) }
+        if key.hasBias { arguments.append((Int32(w2w_arg_bias), shapes.bias)) }
         guard let primitive = DNNPrimitive(description, arguments: arguments) else { return nil }
         self.primitive = primitive
-        if !DNN.equal(ownSource, plainSource) { toOwn = (dnn.reordering(from: plainSource, to: ownSource), ownSource) }
-        if !DNN.equal(ownTarget, plainTarget) { fromOwn = (dnn.reordering(from: ownTarget, to: plainTarget), ownTarget) }
+        let (source, target) = (shapes.plainSource, shapes.plainTarget)
+        if !DNN.equal(ownSource, source) { toOwn = (dnn.reordering(from: source, to: ownSource), ownSource) }
+        if !DNN.equal(ownTarget, target) { fromOwn = (dnn.reordering(from: ownTarget, to: target), ownTarget) }
     }
 
     /// oneDNN's reference loops take any post-operation but are slower than two passes.
@@ -94,10 +85,18 @@ final class ConvolutionPlan {
     }
 
     /// Writes conv(x) + bias, and what `isFused` promises, to `y`.
-    func run(
-        _ x: Tensor, _ packed: PackedWeights, _ weight: Tensor, version: Int, bias: Tensor?, residual: Tensor?,
-        into y: Tensor
-    ) {
+    func run(_ x: Tensor, _ packed: PackedWeights, _ weight: WeightSource, bias: Tensor?, residual: Tensor?, into y: Tensor) {
+        packed.withPointer(weight, plain: plainWeights, as: weights) {
+            run(x, weights: $0, bias: bias, residual: residual, into: y)
+        }
+    }
+
+    private func run(_ x: Tensor, weights: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
+        if let residual, isFused { Kernels.copy(residual, into: y) }
+        guard let primitive else {
+            multiply(x, weights, bias, into: y, adds: residual != nil && isFused)
+            return
+        }
         var source = x
         if let (reorder, own) = toOwn {
             source = DNN.tensor(for: own)
@@ -107,21 +106,85 @@ final class ConvolutionPlan {
         }
         let target = fromOwn.map { DNN.tensor(for: $0.own) } ?? y
         primitive.bind(0, source.pointer)
+        primitive.bind(1, weights)
         primitive.bind(2, target.pointer)
-        var next = 3
-        if let bias {
-            primitive.bind(next, bias.pointer)
-            next += 1
-        }
-        if let residual, isFused { primitive.bind(next, residual.pointer) }
-        packed.withPointer(weight, version: version, plain: plainWeights, as: weights) {
-            primitive.bind(1, $0)
-            primitive.run()
-        }
+        if let bias { primitive.bind(3, bias.pointer) }
+        primitive.run()
         if let (reorder, _) = fromOwn {
             reorder.bind(0, target.pointer)
             reorder.bind(1, y.pointer)
             reorder.run()
+        }
+        withExtendedLifetime((source, target)) {}
+    }
+
+    /// As a product of matrices: what each position sees, side by side, times the weights.
+    private func multiply(_ x: Tensor, _ weights: UnsafeMutableRawPointer, _ bias: Tensor?, into y: Tensor, adds: Bool) {
+        guard let panels else { return }
+        let positions = output[0] * output[1] * output[2]
+        let block = min(positions, max(96, (8 << 20) / (4 * panels.inputs)) / 12 * 12)
+        let columns = Tensor(uninitialized: [block, panels.inputs])
+        var first = 0
+        while first < positions {
+            let count = min(block, positions - first)
+            Kernels.gatherColumns(x, geometry, output, first..<first + count, into: columns)
+            panels.multiply(
+                columns.pointer, rows: count, weights: weights, bias: bias?.pointer, into: y.pointer + first * panels.outputs,
+                adds: adds)
+            first += count
+        }
+    }
+
+    /// What runs once with zeros for numbers: what a trial compares.
+    func trial() -> () -> Void {
+        let (x, y) = (Tensor(zeros: key.input), Tensor(zeros: output))
+        let bias = key.hasBias ? Tensor(zeros: [output[3]]) : nil
+        let residual = key.hasResidual ? Tensor(zeros: output) : nil
+        let zeros = DNN.zeros(for: weights)
+        return { self.run(x, weights: zeros.pointer, bias: bias, residual: residual, into: y) }
+    }
+}
+
+/// The arrays of a convolution as oneDNN is told of them.
+struct ConvolutionDescriptors {
+    let plainSource, plainTarget, bias: DNN.Descriptor
+    private let geometry: ConvolutionGeometry
+    private let source, target, weights: DNN.Descriptor
+    private let isWinograd: Bool
+
+    init(_ geometry: ConvolutionGeometry, _ input: [Int], _ algorithm: ConvolutionAlgorithm) {
+        self.geometry = geometry
+        isWinograd = algorithm == .winograd
+        let output = geometry.outputShape(of: input)
+        let sourceShape = [input[0], geometry.inChannels, input[1], input[2]]
+        let targetShape = [input[0], geometry.outChannels, output[1], output[2]]
+        let type = algorithm == .bfloat16 || algorithm == .halfStored ? dnnl_bf16 : dnnl_f32
+        plainSource = DNN.descriptor(sourceShape, dnnl_nhwc)
+        plainTarget = DNN.descriptor(targetShape, dnnl_nhwc)
+        source = DNN.descriptor(sourceShape, isWinograd ? dnnl_format_tag_any : dnnl_nhwc, type)
+        target = isWinograd ? DNN.descriptor(targetShape, dnnl_format_tag_any) : plainTarget
+        weights = DNN.descriptor(geometry.weightShape, dnnl_format_tag_any, type)
+        bias = DNN.descriptor([geometry.outChannels], dnnl_x)
+    }
+
+    /// What oneDNN would run, or nil; the caller destroys it.
+    func describe(_ post: DNNPostOperations, hasBias: Bool) -> dnnl_primitive_desc_t? {
+        guard let dnn = DNN.shared else { return nil }
+        var (source, target, weights, bias) = (source, target, weights, bias)
+        var convolution = dnnl_convolution_desc_t()
+        let strides = [dnnl_dim_t(geometry.stride), dnnl_dim_t(geometry.stride)]
+        let before = [dnnl_dim_t(geometry.padding.top), dnnl_dim_t(geometry.padding.left)]
+        let after = [dnnl_dim_t(geometry.padding.bottom), dnnl_dim_t(geometry.padding.right)]
+        let status = withUnsafePointer(to: &bias) {
+            dnnl_convolution_forward_desc_init(
+                &convolution, dnnl_forward_inference, isWinograd ? dnnl_convolution_winograd : dnnl_convolution_direct, &source,
+                &weights, hasBias ? $0 : nil, &target, strides, before, after)
+        }
+        guard status == dnnl_success else { return nil }
+        return post.withAttributes { attributes in
+            var description: dnnl_primitive_desc_t?
+            _ = dnnl_primitive_desc_create(&description, &convolution, attributes, dnn.engine, nil)
+            return description
         }
     }
 }

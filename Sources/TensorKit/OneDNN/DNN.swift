@@ -18,11 +18,13 @@ struct DNN: @unchecked Sendable {  // both handles are used for the processor on
 
     typealias Descriptor = dnnl_memory_desc_t
 
-    /// A float32 array of logical dimensions in a layout.
-    static func descriptor(_ dimensions: [Int], _ tag: dnnl_format_tag_t) -> Descriptor {
+    /// An array of logical dimensions in a layout, float32 unless said.
+    static func descriptor(
+        _ dimensions: [Int], _ tag: dnnl_format_tag_t, _ type: dnnl_data_type_t = dnnl_f32
+    ) -> Descriptor {
         var descriptor = dnnl_memory_desc_t()
         let status = dnnl_memory_desc_init_by_tag(
-            &descriptor, Int32(dimensions.count), dimensions.map { dnnl_dim_t($0) }, dnnl_f32, tag)
+            &descriptor, Int32(dimensions.count), dimensions.map { dnnl_dim_t($0) }, type, tag)
         require(status == dnnl_success, "oneDNN does not know an array of \(dimensions) in the layout \(tag.rawValue)")
         return descriptor
     }
@@ -36,6 +38,13 @@ struct DNN: @unchecked Sendable {  // both handles are used for the processor on
 
     /// A tensor that can hold an array of this layout.
     static func tensor(for descriptor: Descriptor) -> Tensor { Tensor(uninitialized: [(size(descriptor) + 3) / 4]) }
+
+    /// Memory for an array of this layout, for a trial: it goes back to the system afterwards.
+    static func zeros(for descriptor: Descriptor) -> Tensor {
+        let tensor = Tensor(apart: [(size(descriptor) + 3) / 4])
+        tensor.pointer.update(repeating: 0, count: tensor.count)
+        return tensor
+    }
 
     /// Copies an array from one layout into another.
     func reordering(from: Descriptor, to: Descriptor) -> DNNPrimitive {
@@ -57,6 +66,8 @@ struct DNN: @unchecked Sendable {  // both handles are used for the processor on
 struct DNNPostOperations {
     /// Adds an array of the result's shape in this layout.
     var adding: DNN.Descriptor?
+    /// Adds what lies in the result's place before.
+    var accumulates = false
     var activation: Activation = .identity
 
     /// Calls `body` with attributes that hold the post-operations and a scratchpad of ours, or returns nil when they do not exist.
@@ -68,6 +79,7 @@ struct DNNPostOperations {
         guard dnnl_post_ops_create(&operations) == dnnl_success, let operations else { return nil }
         defer { dnnl_post_ops_destroy(operations) }
         if var adding, dnnl_post_ops_append_binary(operations, dnnl_binary_add, &adding) != dnnl_success { return nil }
+        if accumulates, dnnl_post_ops_append_sum(operations, 1) != dnnl_success { return nil }
         if let (kind, alpha) = elementwise,
             dnnl_post_ops_append_eltwise(operations, 1, kind, alpha, 0) != dnnl_success
         {
@@ -166,63 +178,6 @@ final class DNNPrimitive {
         }
         // On the processor's own stream `execute` is done when it returns; `wait` is the documented way to know.
         require(status == dnnl_success && dnnl_stream_wait(dnn.stream) == dnnl_success, "oneDNN failed (\(status.rawValue))")
-    }
-}
-
-/// A weight in the layouts that primitives asked for, made anew when its version changes. Lanes share it.
-final class PackedWeights: Sendable {
-    private struct Entry: @unchecked Sendable {  // reached under the lock only, the tensor filled before anybody else sees it
-        let descriptor: DNN.Descriptor
-        var version: Int
-        let tensor: Tensor
-        let reorder: DNNPrimitive?
-
-        func fill(_ weight: Tensor) {
-            reorder?.bind(0, weight.pointer)
-            reorder?.bind(1, tensor.pointer)
-            reorder?.run()
-        }
-    }
-    private let entries = Mutex<[Entry]>([])
-    private let limit = 4
-
-    /// Calls `body` with the weight in `descriptor`'s layout.
-    func withPointer(
-        _ weight: Tensor, version: Int, plain: DNN.Descriptor, as descriptor: DNN.Descriptor,
-        _ body: (UnsafeMutablePointer<Float>) -> Void
-    ) {
-        if DNN.equal(plain, descriptor) {
-            body(weight.pointer)
-            return
-        }
-        // Kept alive here: another lane may drop the entry meanwhile.
-        let tensor = packed(SharedTensor(tensor: weight), version, plain, descriptor).tensor
-        withExtendedLifetime(tensor) { body(tensor.pointer) }
-    }
-
-    private struct SharedTensor: @unchecked Sendable {  // for reading
-        let tensor: Tensor
-    }
-
-    private func packed(
-        _ weight: SharedTensor, _ version: Int, _ plain: DNN.Descriptor, _ descriptor: DNN.Descriptor
-    ) -> SharedTensor {
-        entries.withLock { entries in
-            if let index = entries.firstIndex(where: { DNN.equal($0.descriptor, descriptor) }) {
-                if entries[index].version != version {
-                    entries[index].version = version
-                    entries[index].fill(weight.tensor)
-                }
-                return SharedTensor(tensor: entries[index].tensor)
-            }
-            let entry = Entry(
-                descriptor: descriptor, version: version, tensor: DNN.tensor(for: descriptor),
-                reorder: DNN.shared?.reordering(from: plain, to: descriptor))
-            entry.fill(weight.tensor)
-            if entries.count >= limit { entries.removeFirst() }
-            entries.append(entry)
-            return SharedTensor(tensor: entry.tensor)
-        }
     }
 }
 

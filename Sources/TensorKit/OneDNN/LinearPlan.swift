@@ -2,6 +2,17 @@ import COneDNN
 
 /// A product with a weight as a oneDNN primitive, for one number of rows.
 final class LinearPlan {
+    /// How a product is calculated.
+    enum Arithmetic: String {
+        case float32
+        /// Both operands in bfloat16, summed in float32.
+        case bfloat16
+        /// The weight is kept in bfloat16 and widened in registers (`PanelLayout`).
+        case halfStored
+        /// Float32 with the weight fetched ahead of its use (`PanelLayout`).
+        case panels
+    }
+
     struct Key: Equatable {
         var rows: Int
         var hasBias: Bool
@@ -9,57 +20,101 @@ final class LinearPlan {
         var activation: Activation
         /// The weight is used as it lies, because it changes with every call.
         var isPlain: Bool
+        var arithmetic = Arithmetic.float32
     }
 
-    private let primitive: DNNPrimitive
-    private let weights, plainWeights: DNN.Descriptor
+    /// nil where `panels` does the work.
+    private let primitive: DNNPrimitive?
+    private let panels: PanelLayout?
+    private let plainWeights, weights: DNN.Descriptor
+    private let key: Key
+    private let inFeatures, outFeatures: Int
+    /// From float32 rows to the primitive's.
+    private var narrowing: (reorder: DNNPrimitive, own: DNN.Descriptor)?
     /// Whether residual and activation are done inside.
     let isFused: Bool
 
-    var implementation: String { primitive.implementation }
+    var implementation: String { primitive?.implementation ?? (panels?.isHalf == true ? "panels in half" : "panels") }
 
     init?(inFeatures: Int, outFeatures: Int, _ key: Key) {
         guard let dnn = DNN.shared else { return nil }
-        var source = DNN.descriptor([key.rows, inFeatures], dnnl_ab)
-        var target = DNN.descriptor([key.rows, outFeatures], dnnl_ab)
+        self.key = key
+        self.inFeatures = inFeatures
+        self.outFeatures = outFeatures
+        let target = DNN.descriptor([key.rows, outFeatures], dnnl_ab)
+        let bias = DNN.descriptor([1, outFeatures], dnnl_ab)
         // A matrix product's second operand is [in, out]; PyTorch's [out, in] is its transpose.
-        plainWeights = DNN.descriptor([inFeatures, outFeatures], dnnl_ba)
-        var anyWeights = key.isPlain ? plainWeights : DNN.descriptor([inFeatures, outFeatures], dnnl_format_tag_any)
-        var bias = DNN.descriptor([1, outFeatures], dnnl_ab)
-        var product = dnnl_matmul_desc_t()
-        let status = withUnsafePointer(to: &bias) {
-            dnnl_matmul_desc_init(&product, &source, &anyWeights, key.hasBias ? $0 : nil, &target)
-        }
-        guard status == dnnl_success else { return nil }
-        func describe(_ post: DNNPostOperations) -> dnnl_primitive_desc_t? {
-            post.withAttributes { attributes in
+        let plainWeights = DNN.descriptor([inFeatures, outFeatures], dnnl_ba)
+        self.plainWeights = plainWeights
+        func source(_ type: dnnl_data_type_t) -> DNN.Descriptor { DNN.descriptor([key.rows, inFeatures], dnnl_ab, type) }
+        func describe(_ post: DNNPostOperations, _ type: dnnl_data_type_t) -> dnnl_primitive_desc_t? {
+            var (from, to, bias) = (source(type), target, bias)
+            var anyWeights = key.isPlain ? plainWeights : DNN.descriptor([inFeatures, outFeatures], dnnl_format_tag_any, type)
+            var product = dnnl_matmul_desc_t()
+            let status = withUnsafePointer(to: &bias) {
+                dnnl_matmul_desc_init(&product, &from, &anyWeights, key.hasBias ? $0 : nil, &to)
+            }
+            guard status == dnnl_success else { return nil }
+            return post.withAttributes { attributes in
                 var description: dnnl_primitive_desc_t?
                 _ = dnnl_primitive_desc_create(&description, &product, attributes, dnn.engine, nil)
                 return description
             }
         }
-        let fused = describe(DNNPostOperations(adding: key.hasResidual ? target : nil, activation: key.activation))
-        isFused = fused != nil
-        guard let description = fused ?? describe(DNNPostOperations()),
-            let weights = dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0)?.pointee
-        else { return nil }
+        let ownsKernel = key.arithmetic == .halfStored || key.arithmetic == .panels
+        let type = key.arithmetic == .bfloat16 || key.arithmetic == .halfStored ? dnnl_bf16 : dnnl_f32
+        let fused =
+            ownsKernel
+            ? nil : describe(DNNPostOperations(adding: key.hasResidual ? target : nil, activation: key.activation), type)
+        isFused = ownsKernel ? key.activation == .identity : fused != nil
+        guard let description = fused ?? describe(DNNPostOperations(), type) else { return nil }
+        guard let weights = dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0)?.pointee else {
+            dnnl_primitive_desc_destroy(description)
+            return nil
+        }
         self.weights = weights
+        if ownsKernel {
+            dnnl_primitive_desc_destroy(description)
+            guard let panels = PanelLayout(weights, output: 1) else { return nil }
+            self.panels = panels
+            primitive = nil
+            return
+        }
+        panels = nil
         var arguments: [(Int32, DNN.Descriptor)] = [
-            (Int32(w2w_arg_src), source), (Int32(w2w_arg_weights), weights),
-            (Int32(w2w_arg_dst), target),
+            (Int32(w2w_arg_src), source(type)), (Int32(w2w_arg_weights), weights), (Int32(w2w_arg_dst), target),
         ]
         if key.hasBias { arguments.append((Int32(w2w_arg_bias), bias)) }
         if key.hasResidual && isFused { arguments.append((Int32(w2w_arg_first_post_op), target)) }
         guard let primitive = DNNPrimitive(description, arguments: arguments) else { return nil }
         self.primitive = primitive
+        if type != dnnl_f32 { narrowing = (dnn.reordering(from: source(dnnl_f32), to: source(type)), source(type)) }
     }
 
     /// Writes x weightᵀ + bias, and what `isFused` promises, to `y`.
-    func run(
-        _ x: Tensor, _ packed: PackedWeights, _ weight: Tensor, version: Int, bias: Tensor?, residual: Tensor?,
-        into y: Tensor
-    ) {
-        primitive.bind(0, x.pointer)
+    func run(_ x: Tensor, _ packed: PackedWeights, _ weight: WeightSource, bias: Tensor?, residual: Tensor?, into y: Tensor) {
+        packed.withPointer(weight, plain: plainWeights, as: weights) {
+            run(x, weights: $0, bias: bias, residual: residual, into: y)
+        }
+    }
+
+    private func run(_ x: Tensor, weights: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
+        guard let primitive else {
+            if let residual, isFused { Kernels.copy(residual, into: y) }
+            panels?.multiply(
+                x.pointer, rows: key.rows, weights: weights, bias: bias?.pointer, into: y.pointer,
+                adds: residual != nil && isFused)
+            return
+        }
+        var source = x
+        if let (reorder, own) = narrowing {
+            source = DNN.tensor(for: own)
+            reorder.bind(0, x.pointer)
+            reorder.bind(1, source.pointer)
+            reorder.run()
+        }
+        primitive.bind(0, source.pointer)
+        primitive.bind(1, weights)
         primitive.bind(2, y.pointer)
         var next = 3
         if let bias {
@@ -67,9 +122,16 @@ final class LinearPlan {
             next += 1
         }
         if let residual, isFused { primitive.bind(next, residual.pointer) }
-        packed.withPointer(weight, version: version, plain: plainWeights, as: weights) {
-            primitive.bind(1, $0)
-            primitive.run()
-        }
+        primitive.run()
+        withExtendedLifetime(source) {}
+    }
+
+    /// What runs once with zeros for numbers: what a trial compares.
+    func trial() -> () -> Void {
+        let (x, y) = (Tensor(zeros: [key.rows, inFeatures]), Tensor(zeros: [key.rows, outFeatures]))
+        let bias = key.hasBias ? Tensor(zeros: [outFeatures]) : nil
+        let residual = key.hasResidual ? Tensor(zeros: [key.rows, outFeatures]) : nil
+        let zeros = DNN.zeros(for: weights)
+        return { self.run(x, weights: zeros.pointer, bias: bias, residual: residual, into: y) }
     }
 }

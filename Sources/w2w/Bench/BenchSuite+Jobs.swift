@@ -2,6 +2,14 @@ import EngineAPI
 import Foundation
 import WeightSpace
 
+extension Benchmark {
+    static let preview = Benchmark(name: "preview", summary: "key to first look, key to finished face") { try $0.preview() }
+    static let gallery = Benchmark(name: "gallery", summary: "one face of a gallery") { try $0.gallery() }
+    static let startup = Benchmark(name: "startup", summary: "start of the process; first screen; opening a space") {
+        try $0.startup()
+    }
+}
+
 /// Figures of whole jobs, measured where a person waits for them: from the command to the event.
 extension BenchSuite {
     /// A subject that has not been drawn yet, and the seed that makes it new once more.
@@ -16,10 +24,12 @@ extension BenchSuite {
         return RenderRequest(subject: subject, settings: settings)
     }
 
+    var precisionName: PrecisionName { PrecisionName(rawValue: settings.precision.rawValue) ?? .f32 }
+
     func gallery() throws -> [BenchResult] {
         let folder = NSTemporaryDirectory() + "w2w-bench-\(getpid())"
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let client = EngineClient(cacheDirectory: folder)
+        let client = EngineClient(cacheDirectory: folder, precision: precisionName)
         let description = try client.open(source)
         let faces = 8
         let stored = try stopwatch.milliseconds(scale: Double(faces)) { number in
@@ -52,7 +62,7 @@ extension BenchSuite {
         }
         var described: [Double] = []
         let ready = try stopwatch.milliseconds { number in
-            let client = EngineClient(cacheDirectory: NSTemporaryDirectory() + "w2w-bench-\(getpid())")
+            let client = EngineClient(cacheDirectory: NSTemporaryDirectory() + "w2w-bench-\(getpid())", precision: precisionName)
             let began = ContinuousClock.now
             try client.run(.open(source), showsProgress: false) { event in
                 guard case .opened = event, number >= stopwatch.warmUp else { return }

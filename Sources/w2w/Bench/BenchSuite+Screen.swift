@@ -2,6 +2,12 @@ import EngineAPI
 import Foundation
 import PseudoTerminal
 
+extension Benchmark {
+    static let keys = Benchmark(name: "keys", summary: "key to screen while faces are drawn, on a pseudo-terminal with sixel") {
+        try $0.keys()
+    }
+}
+
 /// Figures of the whole program as a person meets it: the explorer on a pseudo-terminal that answers as xterm with sixel.
 extension BenchSuite {
     /// The program that runs, on a terminal of its own and with folders of its own.

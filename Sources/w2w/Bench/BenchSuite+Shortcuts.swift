@@ -5,6 +5,12 @@ import StableDiffusion
 import TensorKit
 import WeightSpace
 
+extension Benchmark {
+    static let shortcuts = Benchmark(
+        name: "shortcuts", summary: "what the preview's shortcuts lose against full runs (not part of all)", isPartOfAll: false
+    ) { try $0.shortcuts() }
+}
+
 /// What the shortcuts of the preview lose: not time but likeness, against the full runs that they stand for.
 extension BenchSuite {
     /// A person and somebody near: the one whose run is known, and the one that is wanted, with the full runs of both.

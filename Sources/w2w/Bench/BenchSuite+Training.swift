@@ -3,10 +3,31 @@ import Foundation
 import TensorKit
 import WeightSpace
 
-/// Steps of the weight VAE's training at the original project's size.
+extension Benchmark {
+    static let training = Benchmark(name: "train", summary: "one training step of the weight VAE") { try $0.training() }
+    static let fullTraining = Benchmark(
+        name: "train-full",
+        summary: "the same at full size (99,648 numbers, 4096 wide, 512 axes), only when named: 11 GB of memory",
+        isPartOfAll: false
+    ) { try $0.fullTraining(moments: .f32) }
+    static let fullTrainingInHalf = Benchmark(
+        name: "train-full-bf16", summary: "the same with moments in bfloat16, only when named: 8 GB of memory", isPartOfAll: false
+    ) { try $0.fullTraining(moments: .bf16) }
+}
+
+/// Steps of the weight VAE's training, for the space and at the original project's size.
 extension BenchSuite {
-    /// Measured only when they are named: they take many gigabytes and seconds a step.
-    static let largeNames = ["train-full", "train-full-bf16"]
+    fileprivate func training() throws -> [BenchResult] {
+        let space = try models().space
+        guard let weights = space.weights, weights.shape[0] >= 200 else { return [] }
+        let trainer = try WeightVAETrainer(TrainingPlan(latentDim: 64), vectors: weights.tensor())
+        let samples = try stopwatch.milliseconds { _ in try trainer.advance() }
+        return [
+            BenchResult(
+                name: "train-step", unit: "ms", samples: samples,
+                work: "weight VAE \(weights.shape[1]) to \(trainer.plan.latentDim), batch \(trainer.plan.batch), one Adam step")
+        ]
+    }
 
     /// One training step at full size: vectors streamed from a file, batch 64; the peak of the process' memory beside it.
     func fullTraining(moments: TrainingPlan.Moments) throws -> [BenchResult] {

@@ -67,7 +67,7 @@ struct ExploreCommand: ParsableCommand {
 
         let box = MessageBox { screen.wake() }
         let engine = Engine(
-            cacheDirectory: folders.cache, directionsDirectory: folders.directions, yieldsToScreen: true
+            cacheDirectory: folders.cache, directionsDirectory: folders.directions, yieldsToScreen: true, precision: .fast
         ) { box.post(.engine($0)) }
         defer { engine.shutDown() }
         let model = ExplorerModel(

@@ -36,13 +36,15 @@ final class EngineClient {
         let id = Mutex<JobID?>(nil)
     }
 
-    /// - Parameter cacheDirectory: Where thumbnails are kept; nil means the user's cache folder.
-    init(cacheDirectory: String? = nil) {
+    /// - Parameters:
+    ///   - cacheDirectory: Where thumbnails are kept; nil means the user's cache folder.
+    ///   - precision: How exactly large models compute.
+    init(cacheDirectory: String? = nil, precision: PrecisionName = .f32) {
         let inbox = inbox
         let folders = Directories()
-        let engine = Engine(cacheDirectory: cacheDirectory ?? folders.cache, directionsDirectory: folders.directions) {
-            inbox.put($0)
-        }
+        let engine = Engine(
+            cacheDirectory: cacheDirectory ?? folders.cache, directionsDirectory: folders.directions, precision: precision
+        ) { inbox.put($0) }
         self.engine = engine
         let current = current
         Interruption.shared.listen {

@@ -35,6 +35,7 @@ struct MachineReport {
             ("memory", String(format: "%.1f GB", memoryGigabytes)),
             ("oneDNN", "\(compute.oneDNNVersion), code for \(compute.instructionSet)"),
             ("BLAS", "\(compute.blasConfiguration), kernels for \(compute.blasCore)"),
+            ("--precision fast", Precision.meaningOfFast),
             ("variables", variables.isEmpty ? "none set" : variables.joined(separator: " ")),
         ]
     }

@@ -24,7 +24,8 @@ struct SpaceOptions: ParsableArguments {
         guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
             throw ValidationError("There is no folder '\(space)'. '--space' takes a folder that holds a space.json.")
         }
-        guard isFolder.boolValue, FileManager.default.fileExists(atPath: folder + "/space.json") else {
+        let known = ["space.json", "model_index.json"].contains { FileManager.default.fileExists(atPath: folder + "/" + $0) }
+        guard isFolder.boolValue, known else {
             throw ValidationError("'\(space)' is not a space: it holds no space.json.")
         }
     }

@@ -1,0 +1,88 @@
+import COneDNN
+import Synchronization
+
+/// A weight in the layouts that primitives asked for, made anew when its version changes. Lanes share it.
+///
+/// Of a weight that lies in a file only these layouts are in memory: it is read in float32 for as long as the reordering takes, then its pages
+/// are let go.
+final class PackedWeights: Sendable {
+    private struct Entry: @unchecked Sendable {  // reached under the lock only, the tensor filled before anybody else sees it
+        let descriptor: DNN.Descriptor
+        var version: Int
+        let tensor: Tensor
+        var lastUse: Int
+    }
+
+    private struct State {
+        var entries: [Entry] = []
+        var clock = 0
+    }
+
+    private let state = Mutex(State())
+    /// A large weight is not kept in many layouts.
+    private static let limits = (small: 4, large: 2)
+    private static let largeCount = 1 << 20
+
+    /// Forgets all layouts.
+    func removeAll() { state.withLock { $0.entries = [] } }
+
+    /// Calls `body` with the weight in `descriptor`'s layout.
+    func withPointer(
+        _ weight: WeightSource, plain: DNN.Descriptor, as descriptor: DNN.Descriptor, _ body: (UnsafeMutableRawPointer) -> Void
+    ) {
+        if case .tensor(let tensor) = weight.content, DNN.equal(plain, descriptor) {
+            body(tensor.pointer)
+            return
+        }
+        // Kept alive here: another lane may drop the entry meanwhile.
+        let tensor = packed(weight, plain, descriptor).tensor
+        withExtendedLifetime(tensor) { body(tensor.pointer) }
+    }
+
+    private struct SharedTensor: @unchecked Sendable {  // for reading
+        let tensor: Tensor
+    }
+
+    private func packed(_ weight: WeightSource, _ plain: DNN.Descriptor, _ descriptor: DNN.Descriptor) -> SharedTensor {
+        state.withLock { state in
+            state.clock += 1
+            if let index = state.entries.firstIndex(where: { DNN.equal($0.descriptor, descriptor) }) {
+                state.entries[index].lastUse = state.clock
+                if state.entries[index].version != weight.version {
+                    state.entries[index].version = weight.version
+                    Self.fill(state.entries[index].tensor, weight, plain, descriptor)
+                }
+                return SharedTensor(tensor: state.entries[index].tensor)
+            }
+            let limit = weight.count >= Self.largeCount ? Self.limits.large : Self.limits.small
+            if state.entries.count >= limit,
+                let oldest = state.entries.indices.min(by: { state.entries[$0].lastUse < state.entries[$1].lastUse })
+            {
+                state.entries.remove(at: oldest)
+            }
+            let tensor = Tensor(apart: [(DNN.size(descriptor) + 3) / 4])
+            Self.fill(tensor, weight, plain, descriptor)
+            state.entries.append(
+                Entry(descriptor: descriptor, version: weight.version, tensor: tensor, lastUse: state.clock))
+            return SharedTensor(tensor: tensor)
+        }
+    }
+
+    private static func fill(_ target: Tensor, _ weight: WeightSource, _ plain: DNN.Descriptor, _ descriptor: DNN.Descriptor) {
+        Profile.measure("packing", "") {
+            var source: Tensor
+            switch weight.content {
+            case .tensor(let tensor): source = tensor
+            case .stored(let stored):
+                source = DNN.equal(plain, descriptor) ? target : Tensor(apart: weight.shape)
+                let pointer = source.pointer
+                Parallel.ranges(weight.count, grain: 1 << 16) { stored.read($0, pointer + $0.lowerBound) }
+                stored.release()
+            }
+            guard source !== target, let reorder = DNN.shared?.reordering(from: plain, to: descriptor) else { return }
+            reorder.bind(0, source.pointer)
+            reorder.bind(1, target.pointer)
+            reorder.run()
+        }
+    }
+}

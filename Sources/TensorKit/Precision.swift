@@ -1,0 +1,27 @@
+import COneDNN
+
+/// How exactly a network computes.
+public enum Precision: String, Sendable, CaseIterable {
+    /// Float32 throughout; within the tolerances of the tests against diffusers.
+    case f32
+    /// Where the processor multiplies bfloat16 numbers: weights kept in bfloat16, products of bfloat16 numbers summed in float32 (or of
+    /// widened weights, whichever is faster here); norms, softmax and residual sums stay in float32. Elsewhere the same as `f32`.
+    case fast
+
+    /// Whether the processor has instructions for products of bfloat16 numbers (AVX512_BF16, AMX).
+    public static let hasBrainFloat: Bool = {
+        #if arch(x86_64)
+            let needed = dnnl_cpu_isa_avx512_core_bf16.rawValue
+            return dnnl_get_effective_cpu_isa().rawValue & needed == needed
+        #else
+            return false
+        #endif
+    }()
+
+    /// What `fast` means on this machine, in words for people.
+    public static var meaningOfFast: String {
+        hasBrainFloat
+            ? "weights in bfloat16, products in bfloat16 or float32 by trial, Winograd"
+            : "float32 with Winograd (this processor has no bfloat16)"
+    }
+}
