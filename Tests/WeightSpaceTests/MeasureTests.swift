@@ -90,7 +90,7 @@ struct MeasureTests {
     }
 
     /// Codes that tell identities apart carry log N nats about which one it is; codes that are all alike carry none.
-    @Test(arguments: [(Float(100), log(8.0)), (Float(0), 0)])
+    @Test(arguments: zip([Float(100), 0], [log(8.0), 0]))
     func informationAndMarginalMakeUpTheDivergence(spread: Float, information: Double) {
         let means: [Float] = (0..<8).flatMap { [Float($0) * spread, 0.5] as [Float] }
         let posterior = Posterior(means: means, logVariances: [Float](repeating: 0, count: 16), dimension: 2, draws: 400)
