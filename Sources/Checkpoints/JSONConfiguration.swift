@@ -102,6 +102,12 @@ public struct JSONConfiguration: Sendable {
         self.init(file: file, members: members, path: "")
     }
 
+    /// An object that was put together rather than read.
+    /// - Parameters:
+    ///   - members: keys and values.
+    ///   - file: what it was made from, for messages.
+    public init(members: [JSONValue.Member], file: String) { self.init(file: file, members: members, path: "") }
+
     private init(file: String, members: [JSONValue.Member], path: String) {
         self.file = file
         self.members = members

@@ -41,19 +41,19 @@ public struct CLIPTokenizer: Sendable {
     }
 
     /// Reads the tokenizer of a model folder.
-    /// - Parameter folder: holds `vocab.json`, `merges.txt` and, optionally, `tokenizer_config.json` and `special_tokens_map.json`.
-    /// - Throws: `CheckpointError` when a file is missing or its tokens do not fit together.
+    /// - Parameter folder: holds `vocab.json` and `merges.txt` (or `tokenizer.json`, or the merges of CLIP alone) and, optionally,
+    ///   `tokenizer_config.json` and `special_tokens_map.json`.
+    /// - Throws: `StableDiffusionError.missingFile`, or `CheckpointError` when its tokens do not fit together.
     public init(folder: URL) throws {
-        let vocabularyFile = folder.appendingPathComponent("vocab.json")
-        let vocabulary = try Self.readVocabulary(vocabularyFile)
+        let files = try Self.vocabulary(in: folder)
+        let vocabulary = files.ids
         let settings = try SpecialTokens(folder: folder)
         modelMaxLength = settings.modelMaxLength
         vocabularySize = (vocabulary.values.max() ?? -1) + 1
 
         func id(_ token: String) throws -> Int {
             guard let id = vocabulary[token] else {
-                throw CheckpointError(
-                    file: vocabularyFile.path, problem: .missingKey(key: token, expected: "the id of this token"))
+                throw CheckpointError(file: files.idsFile, problem: .missingKey(key: token, expected: "the id of this token"))
             }
             return id
         }
@@ -67,7 +67,7 @@ public struct CLIPTokenizer: Sendable {
         let symbols = Self.byteSymbols
         byteIDs = symbols.map { vocabulary[$0] ?? unknown }
         finalByteIDs = symbols.map { vocabulary[$0 + "</w>"] ?? unknown }
-        merges = try Self.readMerges(folder.appendingPathComponent("merges.txt"), vocabulary: vocabulary)
+        merges = try Self.table(of: files)
     }
 
     /// Encodes a prompt to exactly `modelMaxLength` ids; what does not fit is cut off before the end token
@@ -136,39 +136,19 @@ public struct CLIPTokenizer: Sendable {
         }
     }()
 
-    private static func readVocabulary(_ url: URL) throws -> [String: Int] {
-        let file = try JSONConfiguration(contentsOf: url)
-        var vocabulary = [String: Int](minimumCapacity: file.members.count)
-        for member in file.members {
-            guard let id = Int(json: member.value), (0..<(1 << 24)).contains(id) else {
-                throw file.wrong(member.key, expected: "a token id")
-            }
-            vocabulary[member.key] = id
-        }
-        return vocabulary
-    }
-
-    private static func readMerges(_ url: URL, vocabulary: [String: Int]) throws -> [Pair: Merge] {
-        let text: String
-        do {
-            text = try String(contentsOf: url, encoding: .utf8)
-        } catch {
-            throw CheckpointError(file: url.path, problem: .unreadable(reason: "not there, or not UTF-8 text"))
-        }
-        var merges = [Pair: Merge]()
-        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let line = line.hasSuffix("\r") ? line.dropLast() : line
-            if line.isEmpty || (number == 0 && line.hasPrefix("#version")) { continue }
-            let parts = line.split(separator: " ", omittingEmptySubsequences: false)
-            guard parts.count == 2, let left = vocabulary[String(parts[0])], let right = vocabulary[String(parts[1])],
-                let id = vocabulary[String(parts[0] + parts[1])]
+    /// The ids that pairs of ids become, with the order of the merges.
+    private static func table(of files: Vocabulary) throws -> [Pair: Merge] {
+        var merges = [Pair: Merge](minimumCapacity: files.merges.count)
+        for (rank, merge) in files.merges.enumerated() {
+            guard let left = files.ids[merge.left], let right = files.ids[merge.right],
+                let id = files.ids[merge.left + merge.right]
             else {
                 throw CheckpointError(
-                    file: url.path,
-                    problem: .malformed(reason: "line \(number + 1), \"\(line)\", is no merge of tokens of vocab.json"))
+                    file: files.mergesFile,
+                    problem: .malformed(reason: "\"\(merge.left) \(merge.right)\" is no merge of tokens of its vocabulary"))
             }
             let pair = Pair(left: left, right: right)
-            if merges[pair] == nil { merges[pair] = Merge(rank: number, id: id) }
+            if merges[pair] == nil { merges[pair] = Merge(rank: rank, id: id) }
         }
         return merges
     }

@@ -2,16 +2,19 @@ import Checkpoints
 import Foundation
 import NeuralNetworks
 
-/// A Stable Diffusion 1.x or 2.x model in diffusers layout: `model_index.json` and a folder for each part. Opening reads the small files
-/// and checks that the parts belong together; weights are read by the `load` functions.
+/// A Stable Diffusion model on disk: a folder in diffusers layout (`model_index.json` and a folder for each part; 1.x or 2.x), or a checkpoint
+/// of 1.x in one file. Opening reads the small files, or the names and shapes, and checks that the parts belong together; weights are read by
+/// the `load` functions.
 public struct ModelFolder: Sendable {
     public let url: URL
     public let tokenizer: CLIPTokenizer
     public let textConfiguration: CLIPTextConfiguration
     public let unetConfiguration: UNet2DConditionConfiguration
     public let vaeConfiguration: AutoencoderKLConfiguration
-    /// `scheduler/scheduler_config.json`, whichever class wrote it.
+    /// `scheduler/scheduler_config.json`, whichever class wrote it; of a single file that of Stable Diffusion 1.x.
     public let schedulerConfiguration: JSONConfiguration
+    /// The checkpoint, when the model is one file.
+    private let singleFile: SingleFileModel?
 
     /// Parts and the classes that are known here.
     private static let classes = [
@@ -19,33 +22,60 @@ public struct ModelFolder: Sendable {
         ("tokenizer", "CLIPTokenizer"),
     ]
 
-    /// Opens a folder.
-    /// - Throws: `StableDiffusionError` for missing files, other model classes and parts that do not belong together;
+    /// Opens a folder or a checkpoint.
+    /// - Throws: `StableDiffusionError` for missing files, other kinds of models and parts that do not belong together;
     ///   `CheckpointError` for files that cannot be read.
     public init(_ url: URL) throws {
         self.url = url
-        let index = try Self.configuration(url.appendingPathComponent("model_index.json"), role: "the list of the model's parts")
-        try Self.checkClasses(index)
-        func configuration(_ path: String, role: String) throws -> JSONConfiguration {
-            try Self.configuration(url.appendingPathComponent(path), role: role)
+        var isFolder: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
+        let (unet, vae, text): (JSONConfiguration, JSONConfiguration, JSONConfiguration)
+        if exists, !isFolder.boolValue {
+            let model = try SingleFileModel(url)
+            singleFile = model
+            (unet, vae, text, schedulerConfiguration) = (model.unet, model.vae, model.text, model.scheduler)
+            tokenizer = try CLIPTokenizer(forCheckpoint: url)
+        } else {
+            singleFile = nil
+            try Self.checkClasses(in: url)
+            func configuration(_ path: String, role: String) throws -> JSONConfiguration {
+                try Self.configuration(url.appendingPathComponent(path), role: role)
+            }
+            unet = try configuration("unet/config.json", role: "the shape of the U-Net")
+            vae = try configuration("vae/config.json", role: "the shape of the AutoencoderKL")
+            text = try configuration("text_encoder/config.json", role: "the shape of the text model")
+            schedulerConfiguration = try configuration("scheduler/scheduler_config.json", role: "the noise schedule")
+            tokenizer = try CLIPTokenizer(folder: url.appendingPathComponent("tokenizer"))
         }
-        let unet = try configuration("unet/config.json", role: "the shape of the U-Net")
-        let vae = try configuration("vae/config.json", role: "the shape of the AutoencoderKL")
-        let text = try configuration("text_encoder/config.json", role: "the shape of the text model")
         unetConfiguration = try UNet2DConditionConfiguration(unet)
         vaeConfiguration = try AutoencoderKLConfiguration(vae)
         textConfiguration = try CLIPTextConfiguration(text)
-        schedulerConfiguration = try configuration("scheduler/scheduler_config.json", role: "the noise schedule")
-        for name in ["vocab.json", "merges.txt"] {
-            try Self.requireFile(url.appendingPathComponent("tokenizer/\(name)"), role: "a part of the tokenizer")
-        }
-        tokenizer = try CLIPTokenizer(folder: url.appendingPathComponent("tokenizer"))
-        try checkParts(unetFile: unet.file, textFile: text.file)
+        try checkParts(unetFile: unet.file, vaeFile: vae.file, textFile: text.file)
     }
 
-    private static func checkClasses(_ index: JSONConfiguration) throws {
+    /// Whether something lies at a place that could be opened as a model: a folder with a `model_index.json`, or a file of weights.
+    public static func isModel(_ url: URL) -> Bool {
+        if FileManager.default.fileExists(atPath: url.appendingPathComponent("model_index.json").path) { return true }
+        return ["safetensors", "ckpt", "pt", "pth", "bin"].contains(url.pathExtension.lowercased())
+    }
+
+    private static func checkClasses(in url: URL) throws {
+        let indexURL = url.appendingPathComponent("model_index.json")
+        let partURL = url.appendingPathComponent("config.json")
+        if !FileManager.default.fileExists(atPath: indexURL.path), FileManager.default.fileExists(atPath: partURL.path),
+            let part: String = try JSONConfiguration(contentsOf: partURL).optional("_class_name")
+        {
+            let other = ForeignModel(className: part)
+            throw StableDiffusionError.otherModel(
+                file: url.path, name: other?.name ?? "one part of a model (\(part))",
+                advice: other?.advice ?? "name the folder above it, which holds model_index.json")
+        }
+        let index = try configuration(indexURL, role: "the list of the model's parts")
         let pipeline: String = try index.require("_class_name")
-        guard pipeline == "StableDiffusionPipeline" else {
+        if let other = ForeignModel(className: pipeline) {
+            throw StableDiffusionError.otherModel(file: index.file, name: other.name, advice: other.advice)
+        }
+        guard ["StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline"].contains(pipeline) else {
             throw StableDiffusionError.unsupportedClass(file: index.file, found: pipeline, expected: "StableDiffusionPipeline")
         }
         for (part, expected) in classes {
@@ -58,24 +88,31 @@ public struct ModelFolder: Sendable {
         }
     }
 
-    private func checkParts(unetFile: String, textFile: String) throws {
+    private func checkParts(unetFile: String, vaeFile: String, textFile: String) throws {
         let unet = unetConfiguration
         guard textConfiguration.hiddenSize == unet.crossAttentionDim else {
+            // The width shows in every attention to the prompt; the first one is named.
+            let level = unet.levels.firstIndex(where: \.hasDownAttention) ?? 0
+            let key = "down_blocks.\(level).attentions.0.transformer_blocks.0.attn2.to_k.weight"
+            let channels = unet.levels[level].channels
             throw StableDiffusionError.incompatible(
                 file: unetFile,
-                reason:
-                    "cross_attention_dim is \(unet.crossAttentionDim), the text model's hidden_size \(textConfiguration.hiddenSize)"
-            )
+                reason: "cross_attention_dim is \(unet.crossAttentionDim), the text model's hidden_size "
+                    + "\(textConfiguration.hiddenSize) (\(textFile)): \(key) should be [\(channels), \(textConfiguration.hiddenSize)], "
+                    + "found [\(channels), \(unet.crossAttentionDim)]")
         }
         guard unet.inChannels == vaeConfiguration.latentChannels, unet.outChannels == vaeConfiguration.latentChannels else {
+            let kinds = [
+                9: ": an inpainting model, which needs a picture and a mask", 8: ": a model that edits a given picture",
+                5: ": a model that needs a depth map", 7: ": an upscaler",
+            ]
             throw StableDiffusionError.incompatible(
                 file: unetFile,
                 reason: "in_channels is \(unet.inChannels) and out_channels \(unet.outChannels), "
-                    + "the AutoencoderKL's latent_channels \(vaeConfiguration.latentChannels)")
+                    + "the AutoencoderKL's latent_channels \(vaeConfiguration.latentChannels)\(kinds[unet.inChannels] ?? "")")
         }
         guard vaeConfiguration.inChannels == 3, vaeConfiguration.outChannels == 3 else {
-            throw StableDiffusionError.incompatible(
-                file: url.appendingPathComponent("vae/config.json").path, reason: "pictures are not RGB")
+            throw StableDiffusionError.incompatible(file: vaeFile, reason: "pictures are not RGB")
         }
         guard tokenizer.vocabularySize <= textConfiguration.vocabSize else {
             throw StableDiffusionError.incompatible(
@@ -94,7 +131,7 @@ public struct ModelFolder: Sendable {
     /// - Throws: what `CheckpointError`, `StateDictionaryMismatch` or `StableDiffusionError` says of its file.
     public func loadUNet() throws -> UNet2DConditionModel {
         let model = UNet2DConditionModel(unetConfiguration)
-        try model.load(weights("unet", "diffusion_pytorch_model"))
+        try model.load(unetState(of: model))
         return model
     }
 
@@ -102,7 +139,7 @@ public struct ModelFolder: Sendable {
     /// - Throws: what `CheckpointError`, `StateDictionaryMismatch` or `StableDiffusionError` says of its file.
     public func loadVAE() throws -> AutoencoderKL {
         let model = AutoencoderKL(vaeConfiguration)
-        try model.load(AutoencoderKL.stateDictionary(weights("vae", "diffusion_pytorch_model")))
+        try model.load(vaeState(of: model))
         return model
     }
 
@@ -110,22 +147,46 @@ public struct ModelFolder: Sendable {
     /// - Throws: what `CheckpointError`, `StateDictionaryMismatch` or `StableDiffusionError` says of its file.
     public func loadTextModel() throws -> CLIPTextModel {
         let model = CLIPTextModel(textConfiguration)
-        try model.load(CLIPTextModel.stateDictionary(weights("text_encoder", "model")))
+        try model.load(textState(of: model))
         return model
     }
 
-    /// The weights of a part under any of the names that diffusers gives: whole, whole in half precision, or in shards.
-    private func weights(_ part: String, _ name: String) throws -> StateDictionary {
-        let folder = url.appendingPathComponent(part)
-        func exists(_ file: String) -> Bool { FileManager.default.fileExists(atPath: folder.appendingPathComponent(file).path) }
-        for variant in [name, name + ".fp16"] where exists(variant + ".safetensors") {
-            return try StateDictionary(safetensors: folder.appendingPathComponent(variant + ".safetensors"))
+    /// The U-Net's tensors under its own names.
+    /// - Throws: `CheckpointError` or `StableDiffusionError` that names the file.
+    func unetState(of model: UNet2DConditionModel) throws -> StateDictionary {
+        guard let singleFile else {
+            return try PartWeights.open(
+                url.appendingPathComponent("unet"), names: ["diffusion_pytorch_model"], role: "the weights of unet")
         }
-        for index in ["\(name).safetensors.index.json", "\(name).safetensors.index.fp16.json"] where exists(index) {
-            return try StateDictionary(shardedIndex: folder.appendingPathComponent(index))
+        return try singleFile.part(model.namedParameters().map(\.name), prefix: LDMKeys.unetPrefix) {
+            LDMKeys.unet($0, unetConfiguration)
         }
-        throw StableDiffusionError.missingFile(
-            path: folder.appendingPathComponent(name + ".safetensors").path, role: "the weights of \(part)")
+    }
+
+    /// The AutoencoderKL's tensors under today's names and shapes.
+    /// - Throws: `CheckpointError` or `StableDiffusionError` that names the file.
+    func vaeState(of model: AutoencoderKL) throws -> StateDictionary {
+        guard let singleFile else {
+            return try AutoencoderKL.stateDictionary(
+                PartWeights.open(
+                    url.appendingPathComponent("vae"), names: ["diffusion_pytorch_model"], role: "the weights of vae"))
+        }
+        let levels = vaeConfiguration.blockOutChannels.count
+        return try AutoencoderKL.stateDictionary(
+            singleFile.part(model.namedParameters().map(\.name), prefix: LDMKeys.vaePrefix) { LDMKeys.vae($0, levels: levels) })
+    }
+
+    /// The text model's tensors under its own names.
+    /// - Throws: `CheckpointError` or `StableDiffusionError` that names the file.
+    func textState(of model: CLIPTextModel) throws -> StateDictionary {
+        guard let singleFile else {
+            return try CLIPTextModel.stateDictionary(
+                PartWeights.open(
+                    url.appendingPathComponent("text_encoder"), names: ["model", "pytorch_model"],
+                    role: "the weights of text_encoder"))
+        }
+        let prefix = SingleFileModel.textPrefix(singleFile.state)
+        return try singleFile.part(model.namedParameters().map(\.name), prefix: LDMKeys.textPrefix) { prefix + $0 }
     }
 
     private static func configuration(_ url: URL, role: String) throws -> JSONConfiguration {
@@ -133,9 +194,49 @@ public struct ModelFolder: Sendable {
         return try JSONConfiguration(contentsOf: url)
     }
 
-    private static func requireFile(_ url: URL, role: String) throws {
+    static func requireFile(_ url: URL, role: String) throws {
         guard FileManager.default.fileExists(atPath: url.path) else {
             throw StableDiffusionError.missingFile(path: url.path, role: role)
         }
+    }
+}
+
+/// The weights of one part of a folder under any of the names that diffusers and transformers give: whole or in shards, safetensors or
+/// `.bin`, plain or a variant ("fp16", "bf16", "non_ema", ...).
+enum PartWeights {
+    /// Opens the best of what is there: plain before variants, safetensors before `.bin`.
+    /// - Parameters:
+    ///   - folder: of the part.
+    ///   - names: that the file may have, without ending.
+    ///   - role: for the message.
+    /// - Throws: `StableDiffusionError.missingFile`, or what `StateDictionary` says of the file.
+    static func open(_ folder: URL, names: [String], role: String) throws -> StateDictionary {
+        let files = ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).sorted()
+        let found = files.compactMap { file in rank(file, names: names).map { (rank: $0, file: file) } }
+        guard let best = found.min(by: { ($0.rank, $0.file) < ($1.rank, $1.file) }) else {
+            throw StableDiffusionError.missingFile(
+                path: folder.appendingPathComponent(names[0] + ".safetensors").path, role: role)
+        }
+        return try StateDictionary(opening: folder.appendingPathComponent(best.file))
+    }
+
+    /// How good a file is, 0 the best; nil when its name is none of a part's weights.
+    private static func rank(_ file: String, names: [String]) -> Int? {
+        for name in names where file.hasPrefix(name + ".") {
+            var words = file.dropFirst(name.count + 1).split(separator: ".").map(String.init)
+            if words.last == "json" {
+                words.removeLast()
+                guard let at = words.firstIndex(of: "index") else { return nil }
+                words.remove(at: at)
+            }
+            guard let at = words.firstIndex(where: { $0 == "safetensors" || $0 == "bin" }) else { continue }
+            let kind = words.remove(at: at)
+            // A shard ("fp16-00001-of-00002") is found by its index.
+            guard words.count <= 1, !words.contains(where: { $0.contains("-of-") }) else { return nil }
+            let variants = ["fp32", "fp16", "bf16"]
+            let variant = words.first.map { variants.firstIndex(of: $0).map { $0 + 1 } ?? variants.count + 1 } ?? 0
+            return variant * 2 + (kind == "safetensors" ? 0 : 1)
+        }
+        return nil
     }
 }

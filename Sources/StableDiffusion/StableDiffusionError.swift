@@ -8,6 +8,10 @@ public enum StableDiffusionError: Error, Equatable {
     case size(width: Int, height: Int, multiple: Int)
     /// A model folder lacks a file.
     case missingFile(path: String, role: String)
+    /// A file or folder that is another kind of model; `name` says which, `advice` what to do.
+    case otherModel(file: String, name: String, advice: String)
+    /// A checkpoint in one file has no tokenizer, and none lies in the places where it is sought.
+    case missingTokenizer(file: String, places: [String])
     /// A model folder of another kind.
     case unsupportedClass(file: String, found: String, expected: String)
     /// Two parts of a model folder that do not belong together.
@@ -23,6 +27,11 @@ extension StableDiffusionError: CustomStringConvertible, LocalizedError {
             "a picture of \(width) x \(height) pixels cannot be drawn; choose multiples of \(multiple) between \(multiple) and 4096"
         case .missingFile(let path, let role):
             "\(path): \(role) is missing; a model is a complete folder in diffusers layout"
+        case .otherModel(let file, let name, let advice):
+            "\(file): is \(name), which cannot be opened; \(advice)"
+        case .missingTokenizer(let file, let places):
+            "\(file): a checkpoint in one file carries no tokenizer; put CLIP's merges.txt (or tokenizer.json) of any Stable Diffusion 1.x "
+                + "model into \(places.joined(separator: " or "))"
         case .unsupportedClass(let file, let found, let expected):
             "\(file): \(found) is not supported; choose a model of class \(expected) (Stable Diffusion 1.x or 2.x)"
         case .incompatible(let file, let reason):

@@ -70,12 +70,25 @@ public final class StableDiffusionPipeline {
 
     /// Loads all parts of a model.
     /// - Throws: what `ModelFolder` says of its files.
-    public init(_ folder: ModelFolder) throws {
-        tokenizer = folder.tokenizer
-        schedulerConfiguration = folder.schedulerConfiguration
-        textModel = try folder.loadTextModel()
-        unet = try folder.loadUNet()
-        vae = try folder.loadVAE()
+    public convenience init(_ folder: ModelFolder) throws { self.init(try PipelineLoader(folder)) }
+
+    /// The pipeline of a loader; what is not loaded yet is loaded now.
+    public convenience init(_ loader: PipelineLoader) {
+        while loader.advance() {}
+        self.init(
+            tokenizer: loader.folder.tokenizer, textModel: loader.textModel, unet: loader.unet, vae: loader.vae,
+            schedulerConfiguration: loader.folder.schedulerConfiguration)
+    }
+
+    private init(
+        tokenizer: CLIPTokenizer, textModel: CLIPTextModel, unet: UNet2DConditionModel, vae: AutoencoderKL,
+        schedulerConfiguration: JSONConfiguration
+    ) {
+        self.tokenizer = tokenizer
+        self.textModel = textModel
+        self.unet = unet
+        self.vae = vae
+        self.schedulerConfiguration = schedulerConfiguration
     }
 
     /// Text states of a prompt, [1, 77, hiddenSize], and its keys and values in the U-Net. Kept for the last few prompts.

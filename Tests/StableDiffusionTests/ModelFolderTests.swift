@@ -29,7 +29,7 @@ func withModelCopy(_ body: (URL) throws -> Void) throws {
     @Test(arguments: [
         (
             "model_index.json", "StableDiffusionPipeline", "StableDiffusionXLPipeline",
-            "StableDiffusionXLPipeline is not supported"
+            "is Stable Diffusion XL (StableDiffusionXLPipeline), which cannot be opened"
         ),
         ("model_index.json", "UNet2DConditionModel", "SD3Transformer2DModel", "unet SD3Transformer2DModel is not supported"),
         ("model_index.json", "{", "[", "not valid JSON"),

@@ -1,0 +1,91 @@
+import Checkpoints
+import Foundation
+import NeuralNetworks
+import StableDiffusion
+import TensorKit
+import Testing
+
+/// Adapters of PEFT, diffusers and kohya's scripts (Fixtures/make_adapters.py) against PEFT and diffusers themselves.
+@Suite struct LoRAFileTests {
+    private let expected: StateDictionary
+    private let small: StateDictionary
+
+    init() throws {
+        expected = try StateDictionary(safetensors: fixture("adapters/expected.safetensors"))
+        small = try StateDictionary(safetensors: fixture("small_expected.safetensors"))
+    }
+
+    private func pipeline(_ name: String, multiplier: Float = 1) throws -> StableDiffusionPipeline {
+        StableDiffusionPipeline(
+            try PipelineLoader(ModelFolder(fixture("small")), adapters: [(LoRAFile(fixture("adapters/\(name)")), multiplier)]))
+    }
+
+    private func prediction(_ pipeline: StableDiffusionPipeline) throws -> Tensor {
+        let states = try small.entry("text/states").tensor()
+        let conditioning = pipeline.unet.conditioning((0..<2).map { pipeline.unet.prepare(states.rows($0..<($0 + 1))) })
+        let steps = try small.entry("unet/odd/timesteps").integers().map(Float.init)
+        return pipeline.unet(try small.entry("unet/odd/sample").tensor(), timesteps: steps, conditioning: conditioning)
+    }
+
+    private func states(_ pipeline: StableDiffusionPipeline) throws -> Tensor {
+        let entry = try small.entry("text/tokens")
+        let ids = try entry.integers()
+        return pipeline.textModel(
+            stride(from: 0, to: ids.count, by: entry.shape[1]).map { Array(ids[$0..<($0 + entry.shape[1])]) })
+    }
+
+    /// Ranks and alphas by pattern, convolutions, projections of time and image, the text model. kohya's file is float16.
+    @Test(arguments: [("peft", 1e-3), ("diffusers.safetensors", 1e-3), ("kohya.safetensors", 2e-3)] as [(String, Float)])
+    func wholeAdapters(name: String, tolerance: Float) throws {
+        let pipeline = try pipeline(name)
+        expectClose(
+            "U-Net output with \(name)", try prediction(pipeline), try expected.entry("peft/unet").tensor(), tolerance: tolerance)
+        expectClose(
+            "text states with \(name)", try states(pipeline), try expected.entry("peft/states").tensor(), tolerance: tolerance)
+    }
+
+    @Test(arguments: [
+        ("peft-bin", "peft/unet"), ("peft/unet", "peft/unet"), ("peft-bin/adapter_model.bin", "peft/unet"),
+        ("processors.bin", "processors/unet"),
+    ])
+    func adaptersOfTheUNetAlone(name: String, reference: String) throws {
+        let pipeline = try pipeline(name)
+        expectClose(
+            "U-Net output with \(name)", try prediction(pipeline), try expected.entry(reference).tensor(), tolerance: 1e-3)
+        expectClose("text states without change", try states(pipeline), try small.entry("text/states").tensor(), tolerance: 1e-4)
+    }
+
+    @Test func multipliers() throws {
+        expectClose(
+            "multiplier 0", try prediction(pipeline("peft", multiplier: 0)), try small.entry("unet/odd/output").tensor(),
+            tolerance: 1e-3)
+        let file = try LoRAFile(fixture("adapters/peft"))
+        let twice = StableDiffusionPipeline(
+            try PipelineLoader(ModelFolder(fixture("small")), adapters: [(file, 0.25), (file, 0.75)]))
+        expectClose(
+            "a quarter and three quarters", try prediction(twice), try expected.entry("peft/unet").tensor(), tolerance: 1e-3)
+    }
+
+    @Test func ranksAndScales() throws {
+        let layers = try LoRAFile(fixture("adapters/kohya.safetensors")).layers
+        let convolution = try #require(layers.first { $0.path == "down_blocks_1_resnets_0_conv1" })
+        #expect(convolution.rank == 4 && convolution.scale == 1.25 && convolution.a.shape == [4, 8, 3, 3])
+        let key = try #require(try LoRAFile(fixture("adapters/peft/unet")).layers.first { $0.path.hasSuffix("attn2.to_k") })
+        #expect(key.rank == 3 && key.alpha == 7)
+    }
+
+    @Test func whatIsNotReadIsNamed() throws {
+        #expect(
+            message { try LoRAFile(fixture("adapters/loha.safetensors")) }.contains(
+                "lora_unet_mid_block_attentions_0_proj_in.hada_w1_a: LoHa is not read"))
+        #expect(
+            message { try LoRAFile(fixture("small/vae/diffusion_pytorch_model.safetensors")) }.contains(
+                "is no tensor of a LoRA adapter"))
+        #expect(
+            message { try LoRAFile(fixture("small")) }.contains("adapter_config.json: the settings of the adapter is missing"))
+        #expect(message { try LoRAFile(fixture("nothing")) }.contains("there is no such file or folder"))
+        // An adapter of another model: every layer is listed.
+        let words = message { try PipelineLoader(ModelFolder(builtInModel), adapters: [(LoRAFile(fixture("adapters/peft")), 1)]) }
+        #expect(words.contains("adapters/peft: does not fit this network"), "\(words)")
+    }
+}
