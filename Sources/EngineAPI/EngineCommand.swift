@@ -28,10 +28,25 @@ public enum EngineCommand: Sendable {
 }
 
 /// Where a space comes from.
-public enum SpaceSource: Sendable, Hashable {
+public indirect enum SpaceSource: Sendable, Hashable {
     case builtIn
-    /// A space folder.
+    /// A space folder; also a model alone, as a diffusers folder or a checkpoint in one file, which is a space without anybody in it.
     case folder(String)
+    /// A space whose base model has LoRA files added to its weights, in this order.
+    case adapted(SpaceSource, [AdapterFile])
+}
+
+/// A LoRA file that becomes part of the base model.
+public struct AdapterFile: Sendable, Hashable {
+    /// A file, or a folder of PEFT.
+    public var path: String
+    /// 1 as trained, 0 nothing.
+    public var multiplier: Float
+
+    public init(path: String, multiplier: Float = 1) {
+        self.path = path
+        self.multiplier = multiplier
+    }
 }
 
 /// Whose picture, drawn how.

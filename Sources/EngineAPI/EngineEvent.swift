@@ -35,6 +35,11 @@ public enum EngineEvent: Sendable {
 
 /// How far a job is.
 public struct Progress: Sendable, Hashable {
+    /// What is counted.
+    public enum Unit: Sendable, Hashable {
+        case pieces, bytes
+    }
+
     /// What is being done, in a word or two: "loading", "rendering".
     public var activity: String
     /// In `total`'s units.
@@ -42,12 +47,28 @@ public struct Progress: Sendable, Hashable {
     public var total: Int
     /// Estimate of what is left, when there is one.
     public var secondsLeft: Double?
+    public var unit: Unit
 
-    public init(activity: String, done: Int, total: Int, secondsLeft: Double? = nil) {
+    public init(activity: String, done: Int, total: Int, secondsLeft: Double? = nil, unit: Unit = .pieces) {
         self.activity = activity
         self.done = done
         self.total = total
         self.secondsLeft = secondsLeft
+        self.unit = unit
+    }
+}
+
+extension Progress {
+    /// "3 of 8", "412 of 2066 MB".
+    public var amount: String { amount(between: " of ") }
+
+    /// - Parameter separator: between what is done and the whole.
+    /// - Returns: "3/8", "412/2066 MB".
+    public func amount(between separator: String) -> String {
+        switch unit {
+        case .pieces: "\(done)\(separator)\(total)"
+        case .bytes: "\(done / 1_000_000)\(separator)\(total / 1_000_000) MB"
+        }
     }
 }
 

@@ -27,6 +27,8 @@ public struct ExplorerModel: Sendable {
 
     // What it is about.
     var space = SpaceState.opening(nil)
+    /// How far the models of an open space are loaded; nil once they are there.
+    var loading: Progress?
     var trail: Trail?
     var axes = AxisList()
     var directions = DirectionList()

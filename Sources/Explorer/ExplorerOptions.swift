@@ -23,6 +23,8 @@ public struct ExplorerOptions: Sendable {
     public var resumesLastWalk: Bool
     /// Difference of the local clock to UTC in seconds, for dates.
     public var secondsFromUTC: Int
+    /// Where the walk begins, out of a file; nil for the last walk or the space's first person.
+    public var start: CodeRecord?
     /// A sentence for the status line at the start (a theme that could not be read, a library that is read-only).
     public var notice: String?
 
@@ -31,7 +33,7 @@ public struct ExplorerOptions: Sendable {
         cellAspect: Double = 2,
         themes: [Theme] = Theme.builtIn, keys: KeyTable = .standard, randomSeed: UInt64 = 0, isFirstRun: Bool = false,
         resumesLastWalk: Bool = true,
-        secondsFromUTC: Int = 0, notice: String? = nil
+        secondsFromUTC: Int = 0, start: CodeRecord? = nil, notice: String? = nil
     ) {
         self.space = space
         self.size = size
@@ -43,6 +45,7 @@ public struct ExplorerOptions: Sendable {
         self.isFirstRun = isFirstRun
         self.resumesLastWalk = resumesLastWalk
         self.secondsFromUTC = secondsFromUTC
+        self.start = start
         self.notice = notice
     }
 }

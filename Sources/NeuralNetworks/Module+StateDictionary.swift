@@ -14,16 +14,24 @@ extension Module {
         let parameters = namedParameters()
         let entries = try state.matched(to: parameters.map { ($0.name, $0.parameter.shape) })
         for (item, entry) in zip(parameters, entries) {
-            if entry.shape.count > 1 && entry.count >= 1 << 16 {
-                item.parameter.load(entry.stored)
-            } else {
-                item.parameter.value = entry.tensor()
-            }
+            item.parameter.load(entry)
         }
     }
 
     /// All parameters, ready to be written as `type`: `.float32`, `.float16` or `.bfloat16`. Buffers stay float32.
     public func storedTensors(as type: ElementType = .float32) -> [StoredTensor] {
         namedParameters().map { StoredTensor($0.name, $0.parameter.value, as: $0.parameter.isBuffer ? .float32 : type) }
+    }
+}
+
+extension Parameter {
+    /// Takes its elements from a file. Many of them stay there until a layer needs them.
+    /// - Precondition: the entry has the parameter's shape.
+    public func load(_ entry: TensorEntry) {
+        if entry.shape.count > 1 && entry.count >= 1 << 16 {
+            load(entry.stored)
+        } else {
+            value = entry.tensor()
+        }
     }
 }

@@ -5,8 +5,8 @@ struct ForeignModel {
     let name: String
     let advice: String
 
+    /// The kind of a file; nil when its names are those of a whole checkpoint in the original layout.
     /// - Parameter keys: names of all tensors of a file.
-    /// - Returns: nil when the names are those of a whole checkpoint in the original layout.
     init?(keys: [String]) {
         func any(_ test: (String) -> Bool) -> Bool { keys.contains(where: test) }
         let supported = "choose a Stable Diffusion 1.x model"

@@ -56,6 +56,15 @@ public struct LoRAFile {
         }
     }
 
+    /// SHA-256 over names, shapes, scales and numbers.
+    public var digest: String {
+        let lines = layers.map { layer in
+            let numbers = [layer.a, layer.b].map { entry in "\(entry.shape) \(entry.withBytes { SHA256.hexDigest(of: $0) })" }
+            return "\(layer.part.rawValue) \(layer.path) \(layer.scale) \(numbers)"
+        }
+        return Data(lines.joined(separator: "\n").utf8).withUnsafeBytes { SHA256.hexDigest(of: $0) }
+    }
+
     /// Whether a folder holds an adapter of PEFT.
     public static func isAdapterFolder(_ url: URL) -> Bool {
         ["", "unet/", "text_encoder/"].contains {

@@ -45,6 +45,9 @@ final class LoRAMerge {
         }
     }
 
+    /// Whether a parameter is changed.
+    func changes(_ part: LoRAFile.Part, _ name: String) -> Bool { layers[part]?[name] != nil }
+
     /// A weight with the change of its layer added.
     /// - Parameters:
     ///   - weight: as the model's file has it; changed in place.

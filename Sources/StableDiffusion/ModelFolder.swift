@@ -209,6 +209,7 @@ enum PartWeights {
     ///   - folder: of the part.
     ///   - names: that the file may have, without ending.
     ///   - role: for the message.
+    /// - Returns: its tensors.
     /// - Throws: `StableDiffusionError.missingFile`, or what `StateDictionary` says of the file.
     static func open(_ folder: URL, names: [String], role: String) throws -> StateDictionary {
         let files = ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).sorted()

@@ -60,11 +60,12 @@ public final class PipelineLoader {
                 pending.removeLast()
                 continue
             }
-            var value = item.entry.tensor()
-            if let kind = pending[part].part {
-                for adapter in adapters { value = adapter.merged(value, kind, item.name) }
+            let changes = pending[part].part.map { kind in adapters.filter { $0.changes(kind, item.name) }.map { ($0, kind) } } ?? []
+            if changes.isEmpty {
+                item.parameter.load(item.entry)
+            } else {
+                item.parameter.value = changes.reduce(item.entry.tensor()) { $1.0.merged($0, $1.1, item.name) }
             }
-            item.parameter.value = value
             loadedBytes += item.entry.byteCount
         }
         return !pending.isEmpty

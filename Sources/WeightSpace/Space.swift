@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import StableDiffusion
 import TensorKit
 
 /// An opened space: a folder with a base model, LoRA vectors of identities, and a weight VAE that gives them coordinates.
@@ -26,6 +27,9 @@ public final class Space {
     /// The model whose coordinates `codes`, `axes` and the rest speak of; nil when the space has none. The weight VAE, if there is one,
     /// until `use` chooses another.
     public private(set) var kind: WeightModelKind?
+
+    /// What is added to the weights of the base model, a line for each addition; part of the fingerprint.
+    public var baseChanges: [String] = []
 
     /// Opens a space strictly: every part that `space.json` names must be there, whole, and fit the others.
     /// - Parameters:
@@ -83,6 +87,23 @@ public final class Space {
         self.coordinates = coordinates
         namedDirections = try locate(.directions).map(DirectionsFile.read) ?? []
         kind = WeightModelKind.allCases.first { coordinates[$0] != nil }
+    }
+
+    /// A model alone as a space: nobody is in it, and it has no coordinates.
+    /// - Parameter model: an opened diffusers folder or checkpoint.
+    /// - Throws: `CheckpointError` when its U-Net has no attention to adapt.
+    public init(model: ModelFolder) throws {
+        folder = model.url
+        let size = min(1024, max(64, (model.unetConfiguration.sampleSize ?? 64) * model.vaeConfiguration.downscale / 64 * 64))
+        manifest = SpaceManifest(
+            name: model.url.deletingPathExtension().lastPathComponent, paths: [.base: model.url.path],
+            defaults: SpaceManifest.Defaults(
+                prompt: "portrait photo of a person",
+                scheduler: ((try? SchedulerKind(configuration: model.schedulerConfiguration)) ?? .dpmpp2M).rawValue, guidance: 7,
+                width: size, height: size, seed: 0))
+        layout = try LoRALayout(publishedFor: model)
+        identities = IdentityLabels(names: [], attributeNames: [], values: [])
+        (weights, vae, pca, record, coordinates, kind) = (nil, nil, nil, nil, [:], nil)
     }
 
     /// Chooses the model whose coordinates the space speaks of.
@@ -189,7 +210,7 @@ public final class Space {
     /// SHA-256 over what decides the picture of a code: base model, layout and the model in use. Recorded sums are used where there are any.
     /// - Throws: `CheckpointError` when a part cannot be read.
     public func fingerprint() throws -> String {
-        var lines = ["layout \(layout.digest)"]
+        var lines = ["layout \(layout.digest)"] + baseChanges
         let base = manifest.paths[.base] ?? "base"
         let recorded = manifest.digests.filter { $0.key.hasPrefix(base + "/") }
         lines += try (recorded.isEmpty ? BaseDigest.digests(baseFolder, prefix: base) : recorded).map { "\($0.key) \($0.value)" }
@@ -307,15 +328,23 @@ enum BaseDigest {
     /// SHA-256 of every configuration and of the head and size of every weight file below `folder`: hashing whole gigabytes would keep
     /// a person waiting, and the header with its offsets tells models apart together with their first numbers.
     static func digests(_ folder: URL, prefix: String) throws -> [String: String] {
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), !isFolder.boolValue {
+            return [prefix: try digest(folder)]  // a checkpoint in one file
+        }
         var result = [String: String]()
         let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
         while let url = files?.nextObject() as? URL {
-            guard ["safetensors", "json"].contains(url.pathExtension) else { continue }
-            let file = try MappedFile(url)
-            let head = UnsafeRawBufferPointer(rebasing: file.bytes.prefix(1 << 20))
+            guard ["safetensors", "bin", "json"].contains(url.pathExtension) else { continue }
             let name = prefix + "/" + url.path.dropFirst(folder.path.count).drop { $0 == "/" }
-            result[name] = SHA256.hexDigest(ofText: "\(file.bytes.count) \(SHA256.hexDigest(of: head))")
+            result[name] = try digest(url)
         }
         return result
+    }
+
+    private static func digest(_ url: URL) throws -> String {
+        let file = try MappedFile(url)
+        let head = UnsafeRawBufferPointer(rebasing: file.bytes.prefix(1 << 20))
+        return SHA256.hexDigest(ofText: "\(file.bytes.count) \(SHA256.hexDigest(of: head))")
     }
 }

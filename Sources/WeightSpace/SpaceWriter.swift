@@ -54,6 +54,22 @@ public struct SpaceWriter {
         try placeBase(baseURL, base)
     }
 
+    /// A new space whose parts are still to come.
+    /// - Parameters:
+    ///   - folder: there already.
+    ///   - name: of the new space.
+    ///   - defaults: prompt, sampler and size.
+    init(draft folder: URL, name: String, defaults: SpaceManifest.Defaults) {
+        self.folder = folder
+        manifest = SpaceManifest(name: name, paths: [:], defaults: defaults)
+    }
+
+    /// Records the SHA-256 of a file that belongs to a part.
+    /// - Throws: `CheckpointError` when it cannot be read.
+    mutating func note(_ path: String) throws {
+        manifest.digests[path] = try SHA256.hexDigest(of: Space.url(path, folder: folder))
+    }
+
     /// Names a part that lies in the folder, and records its SHA-256.
     /// - Parameters:
     ///   - path: within the folder.
@@ -86,8 +102,12 @@ public struct SpaceWriter {
         }
     }
 
-    private mutating func placeBase(_ from: URL, _ placement: Placement) throws {
+    /// Brings the base model in; a checkpoint in one file is only named, since its tokenizer lies beside it.
+    mutating func placeBase(_ from: URL, _ placement: Placement) throws {
         let to = folder.appendingPathComponent("base")
+        var isFolder: ObjCBool = false
+        _ = FileManager.default.fileExists(atPath: from.path, isDirectory: &isFolder)
+        let placement = isFolder.boolValue ? placement : .refer
         if from.resolvingSymlinksInPath() != to.resolvingSymlinksInPath() {
             guard placement == .copy else {
                 manifest.paths[.base] = from.resolvingSymlinksInPath().path

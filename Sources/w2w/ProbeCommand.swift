@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engine
 import EngineAPI
 import Foundation
 import Library
@@ -54,11 +55,7 @@ struct ProbeCommand: ParsableCommand {
 
     private func spaceLines() -> [(name: String, value: String)] {
         do {
-            let opened =
-                switch space.source {
-                case .builtIn: try Space.builtIn()
-                case .folder(let path): try Space(URL(fileURLWithPath: path))
-                }
+            let opened = try OpenedSpace(space.source).space
             return [
                 ("name", opened.manifest.name), ("folder", opened.folder.path), ("base model", opened.baseFolder.path),
                 ("identities", "\(opened.identities.count), \(opened.weights == nil ? "without" : "with") their LoRA vectors"),

@@ -17,6 +17,7 @@ struct RenderCommand: ParsableCommand {
               w2w render --random 7 --steps 20 --seed 3 --out new.png
               w2w render --code people/001.z --guidance 1 --show
               w2w render --base --prompt "photo of a person" --out base.png
+              w2w render --space v1-5.safetensors --adapter anna.safetensors --prompt "sks person" --out anna.png
               w2w render --code changed.z --inject-at 700 --inject-over p00042 --out edit.png
             """
     )
@@ -26,7 +27,10 @@ struct RenderCommand: ParsableCommand {
     @Option(help: ArgumentHelp("An identity of the space, drawn with its own LoRA vector.", valueName: "name"))
     var identity: String?
 
-    @Option(help: ArgumentHelp("A weight code: a .z file, or a picture that carries one.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Somebody out of a file: a .z file, or a picture or adapter that w2w wrote; prompt, seed and sampler come from it too.",
+            valueName: "file"))
     var code: String?
 
     @Option(help: ArgumentHelp("A new person, drawn from the space with this seed.", valueName: "seed"))
@@ -55,10 +59,11 @@ struct RenderCommand: ParsableCommand {
 
     func validate() throws {
         let given = [identity != nil, code != nil, random != nil, base].filter { $0 }.count
-        guard given == 1 else {
+        // With an adapter the base model is somebody.
+        guard given == 1 || given == 0 && !space.adapter.isEmpty else {
             throw ValidationError(
                 given == 0
-                    ? "Nobody to draw. Give one of --identity NAME, --code FILE, --random SEED or --base."
+                    ? "Nobody to draw. Give one of --identity NAME, --code FILE, --random SEED, --base or --adapter FILE."
                     : "Only one of --identity, --code, --random and --base can be drawn at a time.")
         }
         guard out != nil || show else { throw ValidationError("Nowhere to draw. Give --out FILE.png, --show or both.") }
@@ -68,9 +73,9 @@ struct RenderCommand: ParsableCommand {
     func run() throws {
         let client = EngineClient(precision: precision)
         let description = try client.open(space)
-        let (subject, name) = try subject(in: description, client: client)
+        let (subject, name, file) = try subject(in: description, client: client)
         let request = RenderRequest(
-            subject: subject, settings: generation.settings(over: description.defaults),
+            subject: subject, settings: generation.settings(over: file?.settings ?? description.defaults),
             injection: try injection.injection(in: description), guidanceInterval: guidanceInterval?.range)
         // Seed first: whoever stops the drawing still knows what it was.
         LogFile.note(
@@ -78,27 +83,28 @@ struct RenderCommand: ParsableCommand {
         )
         let picture = try client.render(request)
         if let out {
-            try picture.image.write(to: out, text: PictureMetadata.texts(for: request, in: description, name: name))
+            try picture.image.write(
+                to: out, text: PictureMetadata.texts(for: request, in: description, name: name, lineage: file?.lineage ?? []))
         }
         if show { try TerminalPicture.show(picture.image) }
     }
 
-    private func subject(in description: SpaceDescription, client: EngineClient) throws -> (Subject, String) {
+    private func subject(in description: SpaceDescription, client: EngineClient) throws -> (Subject, String, CodeRecord?) {
         if let identity {
             guard description.identities.names.contains(identity) else {
                 throw SubjectArgument.unknown(identity, in: description)
             }
-            return (.identity(identity), identity)
+            return (.identity(identity), identity, nil)
         }
         if let code {
-            let file = try CodeFile.read(code)
-            return (.code(try file.weightCode(in: description, path: code)), file.name)
+            let point = try ResumePoint(file: code, in: description)
+            return (point.subject, point.name, point.file)
         }
         if let random {
             let codes = try client.sample(SampleRequest(count: 1, seed: random))
             guard let code = codes.first else { throw CommandFailure("the space gave no code for seed \(random).") }
-            return (.code(code), "sample \(random)")
+            return (.code(code), "sample \(random)", nil)
         }
-        return (.base, "base")
+        return (.base, "base", nil)
     }
 }

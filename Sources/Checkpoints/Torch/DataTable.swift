@@ -147,6 +147,7 @@ private struct TableValues {
     ///   - rows: number of rows, nil when the values decide it (an index).
     ///   - budget: bytes of text that may still be made; parts of a file may be shared.
     ///   - file: for messages.
+    /// - Throws: `CheckpointError` for kinds of columns that are not read and sizes that do not fit.
     init(_ value: PickleValue, rows: Int?, budget: inout Int, file: String) throws {
         func damaged(_ reason: String) -> CheckpointError {
             CheckpointError(file: file, problem: .malformed(reason: "a pandas table is damaged: \(reason)"))

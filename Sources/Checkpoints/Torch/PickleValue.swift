@@ -28,7 +28,8 @@ public enum PickleValue {
         }
     }
 
-    var integer: Int? {
+    /// A whole number; truth values are 0 and 1.
+    public var integer: Int? {
         switch self {
         case .integer(let value): value
         case .bool(let value): value ? 1 : 0
@@ -36,12 +37,12 @@ public enum PickleValue {
         }
     }
 
-    var text: String? { if case .text(let text) = self { text } else { nil } }
-    var node: PickleNode? { if case .node(let node) = self { node } else { nil } }
+    public var text: String? { if case .text(let text) = self { text } else { nil } }
+    public var node: PickleNode? { if case .node(let node) = self { node } else { nil } }
     var isNone: Bool { if case .none = self { true } else { false } }
 
     /// The elements of a tuple or a list.
-    var elements: [PickleValue]? {
+    public var elements: [PickleValue]? {
         guard let node else { return nil }
         switch node.kind {
         case .tuple, .list: return node.items
@@ -50,7 +51,7 @@ public enum PickleValue {
     }
 
     /// Whole numbers of a tuple or list (or of a `torch.Size`), each from 0 on.
-    var sizes: [Int]? {
+    public var sizes: [Int]? {
         if let node, case .call("torch.Size") = node.kind { return node.arguments.first?.sizes }
         guard let elements else { return nil }
         let values = elements.compactMap(\.integer)

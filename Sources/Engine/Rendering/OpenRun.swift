@@ -8,7 +8,7 @@ import WeightSpace
 final class OpenRun: JobRun {
     private enum Stage {
         case space
-        case models(Space, SpaceDescription)
+        case models(Space, SpaceDescription, PipelineLoader)
         case warmUp(Studio)
     }
 
@@ -19,6 +19,10 @@ final class OpenRun: JobRun {
     private let install: (Studio) -> Void
     private var stage = Stage.space
     private static let stages = 3
+
+    private static func loading(_ loader: PipelineLoader) -> EngineAPI.Progress {
+        EngineAPI.Progress(activity: "loading", done: loader.loadedBytes, total: loader.totalBytes, unit: .bytes)
+    }
 
     /// - Parameters:
     ///   - source: What to open.
@@ -41,20 +45,21 @@ final class OpenRun: JobRun {
         switch stage {
         case .space:
             report(.progress(Progress(activity: "opening the space", done: 0, total: Self.stages)))
-            let space =
-                switch source {
-                case .builtIn: try Space.builtIn()
-                case .folder(let path): try Space(URL(fileURLWithPath: path))
-                }
-            let description = try SpaceDescription(space, shelf: shelf)
+            let opened = try OpenedSpace(source)
+            // All names and shapes are held against the networks before anything is shown.
+            let loader = try opened.loader()
+            let description = try SpaceDescription(opened.space, shelf: shelf)
             report(.opened(description))
-            report(.progress(Progress(activity: "loading the models", done: 1, total: Self.stages)))
-            stage = .models(space, description)
+            report(.progress(Self.loading(loader)))
+            stage = .models(opened.space, description, loader)
             return true
-        case .models(let space, let description):
-            let pipeline = try StableDiffusionPipeline(ModelFolder(space.baseFolder))
+        case .models(let space, let description, let loader):
+            if loader.advance() {
+                report(.progress(Self.loading(loader)))
+                return true
+            }
+            let pipeline = StableDiffusionPipeline(loader)
             pipeline.precision = Precision(rawValue: precision.rawValue) ?? .f32
-            try space.check(pipeline.unet)
             let looks = try Looks(space, pipeline, cacheDirectory: cacheDirectory)
             let studio = try Studio(space: space, pipeline: pipeline, looks: looks, description: description)
             report(.progress(Progress(activity: "warming up", done: 2, total: Self.stages)))

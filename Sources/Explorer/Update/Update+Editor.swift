@@ -164,7 +164,10 @@ extension ExplorerModel {
             }
             if !hasExtension { path += ".png" }
             say("writing \(path)")
-            return [.export(ExportRequest(content: .picture(image), path: path, metadata: Self.metadata(face.state)))]
+            return [
+                .export(
+                    ExportRequest(content: .picture(image), path: path, metadata: metadata(face.state, lineage: face.lineage)))
+            ]
         case .strip, .animation:
             let images = morph.frames.compactMap { $0.flatMap { pictures.image($0.picture) } }
             guard images.count == morph.count, images.count > 1 else { return refuse("the walk is not finished yet") }
@@ -177,25 +180,28 @@ extension ExplorerModel {
         }
         say("writing \(path)")
         let walk = "\(ends.a?.name ?? "") → \(ends.b?.name ?? ""), \(morph.path.rawValue), \(morph.count) frames"
-        var metadata = visited.map(Self.metadata) ?? []
+        var metadata = visited.map { self.metadata($0, lineage: trail?.lineage ?? []) } ?? []
         metadata.removeAll { $0.keyword == "Title" || $0.keyword == "w2w:code" }
         metadata.append(PNGText(keyword: "Title", text: walk))
         return [.export(ExportRequest(content: content, path: path, metadata: metadata))]
     }
 
     /// Enough to draw the picture again.
-    private static func metadata(_ state: VisitedState) -> [PNGText] {
+    private func metadata(_ state: VisitedState, lineage: [String]) -> [PNGText] {
         let settings = state.settings
+        let title = state.step == state.origin ? state.origin : "\(state.origin), \(state.step)"
+        let record = CodeRecord(
+            name: state.origin, space: state.spaceName, spaceFingerprint: state.spaceFingerprint, model: index?.description.model,
+            origin: title, lineage: lineage, code: state.code.values, settings: settings)
         return [
-            PNGText(keyword: "Title", text: state.step == state.origin ? state.origin : "\(state.origin), \(state.step)"),
+            PNGText(keyword: "Title", text: title),
             PNGText(keyword: "Software", text: "w2w"),
             PNGText(keyword: "w2w:space", text: "\(state.spaceName) \(state.spaceFingerprint)"),
             PNGText(
                 keyword: "w2w:settings",
                 text: "prompt: \(settings.prompt)\nnegative prompt: \(settings.negativePrompt)\nseed: \(settings.seed)\n"
                     + "steps: \(settings.steps)\nguidance: \(settings.guidance)\nscheduler: \(settings.scheduler.rawValue)"),
-            PNGText(keyword: "w2w:code", text: state.code.values.map { String($0) }.joined(separator: " ")),
-        ]
+        ] + ((try? record.json()).map { [PNGText(keyword: CodeRecord.keyword, text: $0)] } ?? [])
     }
 }
 

@@ -9,6 +9,7 @@ extension ExplorerModel {
         let id = event.job
         guard let purpose = jobs[id] else { return [] }
         if event.isLast { jobs[id] = nil }
+        if event.isLast, case .open = purpose { loading = nil }
         switch event {
         case .opened(_, let description):
             if case .use = purpose { return switched(to: description) }
@@ -20,7 +21,9 @@ extension ExplorerModel {
         case .paced(_, let pacing): say(Self.words(pacing))
         case .directions(_, let found): take(found, for: purpose)
         case .progress(_, let progress):
-            if case .open = purpose { space = index == nil ? .opening(progress) : space }
+            if case .open = purpose {
+                if index == nil { space = .opening(progress) } else { loading = progress }
+            }
             if id == preview.job { preview.progress = progress }
             if id == morph.job { morph.progress = progress }
         case .finished: ended(id)
@@ -59,7 +62,8 @@ extension ExplorerModel {
 
     private mutating func failed(_ id: JobID, _ purpose: JobPurpose, _ failure: EngineFailure) {
         switch purpose {
-        case .open: if index == nil { space = .failed(failure) }
+        // Also when the space is shown already: without its models nothing of it can be drawn.
+        case .open: space = .failed(failure)
         case .preview:
             guard id == preview.job else { return }
             preview.job = nil
@@ -98,7 +102,7 @@ extension ExplorerModel {
         arrangeAxes()
         arrangeSaved()
         arrangePeople()
-        guard options.resumesLastWalk else { return begin(with: []) }
+        guard options.resumesLastWalk, options.start == nil else { return begin(with: []) }
         // The walk of last time comes from the library, which answers at once or not at all.
         resumeDue = now + 0.25
         return [.library(.history(spaceFingerprint: description.fingerprint, count: 48))]
@@ -112,7 +116,15 @@ extension ExplorerModel {
             of: states.filter { state in
                 state.spaceFingerprint == index.description.fingerprint && state.code.count == index.description.latentDimension
             })
-        if let walk = Trail(history: steps) {
+        if let record = options.start, record.spaceFingerprint == index.description.fingerprint,
+            record.code.count == index.description.latentDimension
+        {
+            trail = Trail(
+                start: Step(
+                    code: WeightCode(record.code), settings: record.settings ?? index.description.defaults, label: record.name,
+                    origin: record.name, startsWalk: true, time: now))
+            say("from the file: \((record.lineage ?? [record.origin]).suffix(3).joined(separator: " · "))")
+        } else if let walk = Trail(history: steps) {
             trail = walk
             say("where you were last time: \(walk.step.title)")
         } else {
@@ -122,6 +134,11 @@ extension ExplorerModel {
                 start: Step(
                     code: table.count > 0 ? table.code(at: 0) : index.description.centre, settings: index.description.defaults,
                     label: name, origin: name, startsWalk: true, time: now))
+        }
+        if let record = options.start, trail?.step.origin != record.name {
+            say(
+                "the file belongs to the space '\(record.space)' (\(record.spaceFingerprint.prefix(8))): open that one with --space",
+                .warning)
         }
         return arrive()
     }

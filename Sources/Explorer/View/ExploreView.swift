@@ -29,8 +29,14 @@ extension ExplorerModel {
         canvas.hit(rect, .pane(.explore))
         guard inner.columns >= 20, inner.rows > 0 else { return }
         if !index.hasCodes {
-            canvas.centred("this space has no weight VAE, so no axes to move", in: inner, row: inner.rows / 2 - 1, .dim)
-            canvas.centred("w2w train makes one · \(key(.showPeople)) shows its people", in: inner, row: inner.rows / 2, .dim)
+            let isModel = index.description.identities.count == 0
+            canvas.centred(
+                isModel ? "a model alone: nobody is in it, so no axes" : "this space has no weight VAE, so no axes to move",
+                in: inner,
+                row: inner.rows / 2 - 1, .dim)
+            canvas.centred(
+                isModel ? "w2w import makes a space of people" : "w2w train makes one · \(key(.showPeople)) shows its people", in: inner,
+                row: inner.rows / 2, .dim)
             return
         }
         if axes.rows.isEmpty, directions.rows.isEmpty {
@@ -218,9 +224,10 @@ extension ExplorerModel {
     private func drawPreviewEdge(on canvas: inout Canvas, in rect: Rect) {
         switch preview.phase {
         case .rendering:
-            let progress = preview.progress
+            // Until the models are loaded that is what the picture waits for.
+            let progress = loading ?? preview.progress
             if let progress, progress.total > 0 { canvas.progress(Double(progress.done) / Double(progress.total), on: rect) }
-            var words = progress.map { "\($0.activity) \($0.done)/\($0.total)" } ?? "rendering"
+            var words = progress.map { "\($0.activity) \($0.amount(between: "/"))" } ?? "rendering"
             if !preview.isStale, let seconds = preview.seconds { words += " · \(Format.duration(seconds))" }
             canvas.note(words, on: rect, .text)
         case .finished:

@@ -77,13 +77,8 @@ extension ExplorerModel {
         canvas.centred("opening the space", in: inner, row: max(0, inner.rows / 2), .dim)
         guard case .opening(let progress?) = space, progress.total > 0 else { return }
         canvas.progress(Double(progress.done) / Double(progress.total), on: layout.preview)
-        // What is counted in millions is bytes.
-        let figures =
-            progress.total >= 1 << 20
-            ? "\(Format.count(progress.done >> 20)) of \(Format.count(progress.total >> 20)) MB"
-            : "\(progress.done)/\(progress.total)"
         let left = progress.secondsLeft.map { $0 >= 1 ? " · \(Format.duration($0)) left" : "" } ?? ""
-        canvas.note("\(progress.activity) \(figures)\(left)", on: layout.preview, .text)
+        canvas.note("\(progress.activity) \(progress.amount(between: "/"))\(left)", on: layout.preview, .text)
     }
 
     private func drawFailure(_ failure: EngineFailure, on canvas: inout Canvas, in body: Rect) {

@@ -1,3 +1,4 @@
+import Engine
 import EngineAPI
 import Foundation
 import NeuralNetworks
@@ -60,12 +61,8 @@ final class BenchSuite {
     /// - Throws: What opening them throws.
     func models() throws -> (space: Space, pipeline: StableDiffusionPipeline) {
         if let opened { return opened }
-        let space =
-            switch source {
-            case .builtIn: try Space.builtIn()
-            case .folder(let path): try Space(URL(fileURLWithPath: path))
-            }
-        let made = (space: space, pipeline: try StableDiffusionPipeline(ModelFolder(space.baseFolder)))
+        let found = try OpenedSpace(source)
+        let made = (space: found.space, pipeline: StableDiffusionPipeline(try found.loader()))
         made.pipeline.precision = settings.precision
         opened = made
         return made

@@ -18,6 +18,8 @@ struct ExploreCommand: ParsableCommand {
             Examples:
               w2w                                   the built-in space
               w2w explore --space ~/spaces/celeb    another space
+              w2w --space v1-5.safetensors          a model alone
+              w2w explore face.png                  on from a picture, a .z file or an exported adapter
               w2w --graphics blocks                 without sixel pictures
             """
     )
@@ -27,6 +29,9 @@ struct ExploreCommand: ParsableCommand {
         case auto, sixel, blocks, none
     }
 
+    @Argument(help: ArgumentHelp("Where to begin: a file that w2w wrote and that carries a code.", valueName: "file"))
+    var file: String?
+
     @OptionGroup var space: SpaceOptions
 
     @Option(help: "How to draw pictures; auto asks the terminal.")
@@ -34,6 +39,11 @@ struct ExploreCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("Theme: a name, or the path of a TOML file.", valueName: "name"))
     var theme: String?
+
+    func validate() throws {
+        guard let file, !FileManager.default.fileExists(atPath: (file as NSString).expandingTildeInPath) else { return }
+        throw ValidationError("There is no file '\(file)'.")
+    }
 
     func run() throws {
         guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else {
@@ -47,6 +57,7 @@ struct ExploreCommand: ParsableCommand {
     }
 
     @MainActor private func explore() throws {
+        let start = try file.map { try CodeFile.read(($0 as NSString).expandingTildeInPath) }
         let environment = ProcessInfo.processInfo.environment
         let folders = Directories()
         let preferencesPath = folders.state + "/explorer.json"
@@ -74,7 +85,7 @@ struct ExploreCommand: ParsableCommand {
             options: ExplorerOptions(
                 space: space.source, size: screen.size, glyphs: screen.glyphs, cellAspect: screen.cellAspect, themes: themes,
                 keys: keys, randomSeed: UInt64(Date().timeIntervalSince1970 * 1000), isFirstRun: !preferences.welcomeSeen,
-                secondsFromUTC: TimeZone.current.secondsFromGMT(), notice: complaint ?? keyComplaint))
+                secondsFromUTC: TimeZone.current.secondsFromGMT(), start: start, notice: complaint ?? keyComplaint))
         let session = ExploreSession(
             model: model, screen: screen, engine: engine, library: library, box: box, preferences: preferences,
             preferencesPath: preferencesPath)

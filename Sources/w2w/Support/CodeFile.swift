@@ -1,56 +1,63 @@
+import Checkpoints
 import EngineAPI
 import Foundation
 import ImageCore
 
-/// A weight code in a file: JSON that says which space it belongs to. `w2w sample` and the explorer write them as `NAME.z`.
-struct CodeFile: Codable {
-    /// 1; a reader refuses what it does not know.
-    var format = 1
-    var name: String
-    /// Name and fingerprint of the space: elsewhere the same numbers show another face.
-    var space: String
-    var spaceFingerprint: String
-    /// The model whose coordinates these are; a file without one is of a weight VAE.
-    var model: WeightModel?
-    /// How the code came about, in a few words.
-    var origin: String
-    /// The steps that led here, oldest first; a file of a code that came about in one step may have none.
-    var lineage: [String]?
-    /// `[latentDim]`, in the prior's units.
-    var code: [Float]
+/// The record of a code in a file; `w2w sample` and the explorer write such files as `NAME.z`.
+typealias CodeFile = CodeRecord
 
-    enum CodingKeys: String, CodingKey {
-        case format, name, space, model, origin, lineage, code
-        case spaceFingerprint = "space_fingerprint"
-    }
-
-    /// Reads a code from a `.z` file, or from a picture that w2w drew.
-    /// - Parameter path: The file.
+extension CodeRecord {
+    /// Reads a code from a `.z` file, or from a picture or adapter that w2w wrote.
+    /// - Parameter path: The file, or a folder of PEFT.
     /// - Returns: What it holds, whichever space it belongs to.
     /// - Throws: `CommandFailure` that names the file.
-    static func read(_ path: String) throws -> CodeFile {
+    static func read(_ path: String) throws -> CodeRecord { try readAll(path).record }
+
+    /// The same, with the name of the identity that a picture shows by its own LoRA vector.
+    /// - Throws: `CommandFailure` that names the file.
+    static func readAll(_ path: String) throws -> (record: CodeRecord, identity: String?) {
+        let advice = "A code is a .z file of `w2w sample`, a PNG picture drawn by w2w, or an adapter of `w2w export`."
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+            return try readAll(path + "/adapter_model.safetensors")
+        }
+        if path.hasSuffix(".safetensors") {
+            let texts: [String: String]
+            do {
+                texts = try StateDictionary(safetensors: URL(fileURLWithPath: path)).metadata
+            } catch {
+                throw CommandFailure("\(error)", advice: advice)
+            }
+            return try record(texts[CodeRecord.keyword], subject: texts[PictureMetadata.subjectKeyword], path: path, what: "file")
+        }
         let bytes: [UInt8]
         do {
             bytes = try WholeFile.read(path, limit: 1 << 26)
         } catch {
-            throw CommandFailure("\(error)", advice: "A code is a .z file of `w2w sample`, or a PNG picture drawn by w2w.")
+            throw CommandFailure("\(error)", advice: advice)
         }
-        if bytes.starts(with: [0x89, 0x50, 0x4e, 0x47]) {
-            guard let text = try PNGText.read(from: bytes).first(where: { $0.keyword == PictureMetadata.codeKeyword })?.text
-            else {
-                throw CommandFailure(
-                    "\(path): this picture carries no weight code.",
-                    advice: "Pictures of codes drawn by w2w carry one; those of identities and of the base model do not.")
-            }
-            return try decode(Data(text.utf8), path: path)
-        }
-        return try decode(Data(bytes), path: path)
+        guard bytes.starts(with: [0x89, 0x50, 0x4e, 0x47]) else { return (try decode(Data(bytes), path: path), nil) }
+        let texts = try PNGText.read(from: bytes)
+        let text = { (keyword: String) in texts.first { $0.keyword == keyword }?.text }
+        return try record(text(CodeRecord.keyword), subject: text(PictureMetadata.subjectKeyword), path: path, what: "picture")
     }
 
-    private static func decode(_ data: Data, path: String) throws -> CodeFile {
-        let file: CodeFile
+    private static func record(
+        _ text: String?, subject: String?, path: String, what: String
+    ) throws -> (record: CodeRecord, identity: String?) {
+        guard let text else {
+            throw CommandFailure(
+                "\(path): this \(what) carries no weight code.",
+                advice: "What w2w drew or exported carries one, except of the base model.")
+        }
+        let identity = subject.flatMap { $0.hasPrefix("identity ") ? String($0.dropFirst("identity ".count)) : nil }
+        return (try decode(Data(text.utf8), path: path), identity)
+    }
+
+    private static func decode(_ data: Data, path: String) throws -> CodeRecord {
+        let file: CodeRecord
         do {
-            file = try JSONDecoder().decode(CodeFile.self, from: data)
+            file = try JSONDecoder().decode(CodeRecord.self, from: data)
         } catch let error as DecodingError {
             throw CommandFailure(
                 "\(path): not a weight code: \(reason(error)).",
@@ -84,11 +91,7 @@ struct CodeFile: Codable {
     }
 
     /// The file's contents.
-    func encoded() throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        return Array(try encoder.encode(self)) + [0x0a]
-    }
+    func encoded() throws -> [UInt8] { Array(try json().utf8) + [0x0a] }
 
     /// The code, if it belongs to the opened space.
     /// - Parameters:

@@ -3,8 +3,10 @@ import ImageCore
 
 /// What a picture's file says of how it was drawn: enough to draw it again.
 enum PictureMetadata {
-    /// The text chunk that holds a `CodeFile` in JSON.
-    static let codeKeyword = "w2w:code"
+    /// The text chunk that holds a `CodeRecord` in JSON.
+    static let codeKeyword = CodeRecord.keyword
+    /// The text chunk that says whose picture it is.
+    static let subjectKeyword = "w2w:subject"
 
     /// - Parameters:
     ///   - request: Whose picture, drawn how.
@@ -30,6 +32,13 @@ enum PictureMetadata {
             PNGText(keyword: "w2w:scheduler", text: settings.scheduler.rawValue),
             PNGText(keyword: "w2w:size", text: "\(settings.width)x\(settings.height)"),
         ]
+        func record(_ code: WeightCode) throws -> PNGText {
+            let record = CodeRecord(
+                name: name, space: description.name, spaceFingerprint: description.fingerprint, model: description.model,
+                origin: lineage.isEmpty ? name : lineage.joined(separator: "; "), lineage: lineage.isEmpty ? nil : lineage,
+                code: code.values, settings: settings)
+            return PNGText(keyword: codeKeyword, text: try record.json())
+        }
         if let injection = request.injection {
             texts.append(PNGText(keyword: "w2w:inject-at", text: "\(injection.timestep)"))
             texts.append(PNGText(keyword: "w2w:inject-over", text: described(injection.early)))
@@ -44,19 +53,41 @@ enum PictureMetadata {
         case .base:
             texts.append(PNGText(keyword: "w2w:subject", text: "base"))
         case .identity(let identity):
-            texts.append(PNGText(keyword: "w2w:subject", text: "identity \(identity)"))
+            texts.append(PNGText(keyword: subjectKeyword, text: "identity \(identity)"))
+            // Its code too, so that the explorer can go on from here; `subject` says that the picture shows its own vector.
+            if let row = description.identities.names.firstIndex(of: identity), description.latentDimension > 0 {
+                texts.append(try record(description.identities.code(at: row)))
+            }
         case .through(let model, _):
             texts.append(PNGText(keyword: "w2w:subject", text: "\(name) through \(model.rawValue)"))
         case .code(let code):
-            let file = CodeFile(
-                name: name, space: description.name, spaceFingerprint: description.fingerprint, model: description.model,
-                origin: lineage.isEmpty ? name : lineage.joined(separator: "; "), lineage: lineage.isEmpty ? nil : lineage,
-                code: code.values)
-            texts.append(PNGText(keyword: "w2w:subject", text: "code"))
-            texts.append(PNGText(keyword: codeKeyword, text: String(decoding: try file.encoded(), as: UTF8.self)))
+            texts.append(PNGText(keyword: subjectKeyword, text: "code"))
+            texts.append(try record(code))
         }
         return texts
     }
+
+    /// What an exported adapter says of itself, for the header of its file.
+    /// - Parameters:
+    ///   - record: The code and where it came from.
+    ///   - subject: Whose adapter it is.
+    /// - Throws: When a code holds a number that JSON cannot say.
+    static func fileTexts(for record: CodeRecord, subject: Subject) throws -> [String: String] {
+        var texts = [
+            "w2w:software": "w2w \(W2W.configuration.version)", "w2w:title": record.name, "w2w:space": record.space,
+            "w2w:space-fingerprint": record.spaceFingerprint, "w2w:lineage": (record.lineage ?? []).joined(separator: "\n"),
+            subjectKeyword: described(subject).components(separatedBy: " ").prefix(2).joined(separator: " "),
+        ]
+        if case .code = subject { texts[subjectKeyword] = "code" }
+        if let settings = record.settings {
+            texts["w2w:prompt"] = settings.prompt
+            texts["w2w:negative-prompt"] = settings.negativePrompt
+            texts["w2w:seed"] = "\(settings.seed)"
+        }
+        if !record.code.isEmpty { texts[codeKeyword] = try record.json() }
+        return texts
+    }
+
     /// A subject in one line: a code as its numbers.
     private static func described(_ subject: Subject) -> String {
         switch subject {

@@ -37,7 +37,7 @@ enum ProgressLine {
         let total = max(progress.total, 1)
         let filled = min(20, max(0, progress.done * 20 / total))
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 20 - filled)
-        var line = "\(progress.activity)  \(progress.done) of \(progress.total)  [\(bar)]"
+        var line = "\(progress.activity)  \(progress.amount)  [\(bar)]"
         if let seconds = progress.secondsLeft, seconds.isFinite, seconds >= 0 { line += "  \(duration(seconds)) left" }
         return line
     }

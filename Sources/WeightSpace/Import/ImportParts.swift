@@ -1,0 +1,136 @@
+import Checkpoints
+import Foundation
+import StableDiffusion
+import TensorKit
+
+/// The parts of an import as they come in: each kind once, adapters and single identities any number of times.
+struct ImportParts {
+    /// A part and the file it came from.
+    struct Found<Value> {
+        let value: Value
+        let url: URL
+    }
+
+    private(set) var weights: Found<TensorEntry>?
+    private(set) var mean: Found<TensorEntry>?
+    private(set) var deviation: Found<TensorEntry>?
+    private(set) var directions: Found<TensorEntry>?
+    private(set) var coefficients: Found<TensorEntry>?
+    private(set) var labels: Found<IdentityLabels>?
+    private(set) var layout: Found<[(module: String, factor: LoRALayout.Factor, shape: [Int])]>?
+    private(set) var vae: Found<StateDictionary>?
+    private(set) var identities: [Found<(name: String, entry: TensorEntry)>] = []
+    private(set) var adapters: [(name: String, file: LoRAFile)] = []
+    private(set) var hasUnneeded = false
+
+    var isEmpty: Bool {
+        weights == nil && directions == nil && coefficients == nil && vae == nil && identities.isEmpty && adapters.isEmpty
+    }
+
+    /// Length of the vectors, from the first part that says it.
+    var vectorLength: Found<Int>? {
+        if let weights { return Found(value: weights.value.shape[1], url: weights.url) }
+        if let mean { return Found(value: mean.value.count, url: mean.url) }
+        if let directions { return Found(value: directions.value.shape[0], url: directions.url) }
+        return nil
+    }
+
+    /// Takes a part.
+    /// - Throws: `SpaceError` when there is one of this kind already.
+    mutating func add(_ part: ImportPart, from url: URL) throws {
+        func once<Value>(_ place: inout Found<Value>?, _ value: Value, _ what: String) throws {
+            if let before = place {
+                throw SpaceError(
+                    "\(url.path): \(what) a second time, the first is \(before.url.path)", advice: "Leave one of them out.")
+            }
+            place = Found(value: value, url: url)
+        }
+        switch part {
+        case .weights(let entry): try once(&weights, entry, "a tensor of vectors")
+        case .mean(let entry): try once(&mean, entry, "a mean")
+        case .deviation(let entry): try once(&deviation, entry, "deviations")
+        case .directions(let entry): try once(&directions, entry, "principal directions")
+        case .coefficients(let entry): try once(&coefficients, entry, "coefficients")
+        case .labels(let table): try once(&labels, table, "a table of labels")
+        case .layout(let entries): try once(&layout, entries, "a layout")
+        case .vae(let state): try once(&vae, state, "a weight VAE")
+        case .identity(let name, let entry): identities.append(Found(value: (name, entry), url: url))
+        case .adapter(let name, let file): adapters.append((name, file))
+        case .unneeded: hasUnneeded = true
+        }
+    }
+
+    /// What is lost of an identity whose coefficients go beyond those of the PCA.
+    var shortenedIdentity: String? {
+        guard let k = components, let long = identities.first(where: { $0.value.entry.shape[1] > k }) else { return nil }
+        return "\(long.url.lastPathComponent) has \(long.value.entry.shape[1]) coefficients, the PCA \(k): the rest is left out"
+    }
+
+    /// Components that directions and coefficients have in common.
+    private var components: Int? {
+        guard let directions else { return nil }
+        return min(directions.value.shape[1], coefficients?.value.shape[1] ?? directions.value.shape[1])
+    }
+
+    /// The PCA that mean, deviation, directions and coefficients make; nil when there are none of them.
+    ///
+    /// The original does not keep the singular values. Coefficients are the standardised vectors times the directions, so the length of their
+    /// k-th column is the k-th singular value.
+    /// - Parameter length: of a vector.
+    /// - Throws: `SpaceError` when one of the four is missing, `CheckpointError` for shapes that do not fit.
+    func pca(length: Int) throws -> WeightPCA? {
+        guard mean != nil || deviation != nil || directions != nil || coefficients != nil || !identities.isEmpty else {
+            return nil
+        }
+        guard let mean, let deviation, let directions, let coefficients, let k = components else {
+            let missing = [
+                mean == nil ? "mean.pt" : nil, deviation == nil ? "std.pt" : nil, directions == nil ? "V.pt" : nil,
+                coefficients == nil ? "proj_1000pc.pt" : nil,
+            ].compactMap { $0 }
+            let there = (mean ?? deviation ?? directions ?? coefficients)?.url.path ?? identities.first?.url.path ?? ""
+            throw SpaceError(
+                "\(there): belongs to a PCA of which \(missing.joined(separator: ", ")) \(missing.count == 1 ? "is" : "are") missing",
+                advice: "Give mean, std, V and proj together, or leave all of them out and run `w2w pca` afterwards.")
+        }
+        for (part, shape) in [(mean, [length]), (deviation, [length]), (directions, [length, directions.value.shape[1]])]
+        where part.value.shape != shape {
+            throw CheckpointError(
+                file: part.url.path, problem: .wrongShape(tensor: part.value.name, expected: "\(shape)", found: part.value.shape))
+        }
+        let rows = coefficients.value.shape[0]
+        guard rows >= 2, rows + identities.count <= (1 << 31) / max(1, k) else {
+            throw SpaceError(
+                "\(coefficients.url.path): coefficients of \(rows) identities make no PCA", advice: "At least 2 are needed.")
+        }
+        let all = Tensor(zeros: [rows + identities.count, k])
+        Self.copyColumns(coefficients.value, k, into: all.pointer)
+        for (index, identity) in identities.enumerated() {
+            let values = identity.value.entry.floats().prefix(k)
+            for (i, value) in values.enumerated() { all.pointer[(rows + index) * k + i] = value }
+        }
+        guard Kernels.sumOfSquares(all).isFinite else {
+            throw SpaceError("\(coefficients.url.path): holds coefficients that are not finite", advice: "Make the file again.")
+        }
+        var squares = [Double](repeating: 0, count: k)
+        for row in 0..<rows {
+            for i in 0..<k { squares[i] += Double(all.pointer[row * k + i]) * Double(all.pointer[row * k + i]) }
+        }
+        let components = Tensor(uninitialized: [length, k])
+        Self.copyColumns(directions.value, k, into: components.pointer)
+        return try WeightPCA(
+            mean: mean.value.tensor(), std: deviation.value.tensor(), components: components,
+            singularValues: squares.map { Float($0.squareRoot()) }, rows: rows, coefficients: all,
+            origin: "\(rows) imported identities",
+            file: coefficients.url.path)
+    }
+
+    /// The first `k` columns of a matrix, a block of rows at a time.
+    private static func copyColumns(_ entry: TensorEntry, _ k: Int, into target: UnsafeMutablePointer<Float>) {
+        let (rows, columns) = (entry.shape[0], entry.shape[1])
+        let block = max(1, (8 << 20) / max(1, columns))
+        for start in stride(from: 0, to: rows, by: block) {
+            guard let part = try? entry.tensor(rows: start..<min(rows, start + block)) else { return }
+            for row in 0..<part.shape[0] { (target + (start + row) * k).update(from: part.pointer + row * columns, count: k) }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import ArgumentParser
+import Engine
+import EngineAPI
+import Foundation
+import ImageCore
+import WeightSpace
+
+/// `w2w export`: an identity for other programs.
+struct ExportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Hand an identity on: as a PEFT adapter, a kohya file, a LoRA vector or a weight code.",
+        discussion: """
+            IDENTITY is a name of the space, a .z file, or a picture or file that w2w wrote. Adapters of a name are its own LoRA vector where \
+            the space carries it, those of a code are decoded. Every file carries the code, prompt, seed, the space's fingerprint and the \
+            steps that led to it; `w2w render --code FILE` and `w2w explore FILE` go on from there.
+
+            Examples:
+              w2w export p00042 --format peft --out p42                     a folder for PeftModel.from_pretrained(unet, "p42")
+              w2w export face.png --format kohya --out face.safetensors     for other programs that draw
+              w2w export people/001.z --format vector --out 001.safetensors
+              w2w export p00042 --format code --out p42.z
+            """
+    )
+
+    /// The forms.
+    enum Format: String, CaseIterable, ExpressibleByArgument {
+        case peft, kohya, vector, code
+    }
+
+    @OptionGroup var space: SpaceOptions
+
+    @Argument(help: "A name, or a file that carries a code.")
+    var identity: String
+
+    @Option(help: "A folder of PEFT, a file of kohya's kind, the LoRA vector, or the weight code.")
+    var format: Format
+
+    @Option(
+        help: ArgumentHelp("The result: a folder for peft, .safetensors for kohya and vector, .z for code.", valueName: "path"))
+    var out: String
+
+    func validate() throws {
+        switch format {
+        case .peft: break
+        case .kohya, .vector: try OutputFile.validate(out, kinds: ["safetensors"])
+        case .code: try OutputFile.validate(out, kinds: ["z"])
+        }
+    }
+
+    func run() throws {
+        let opened = try OpenedSpace(space.source)
+        if let model = space.model { try opened.use(model) }
+        let description = try opened.description()
+        let found = try ResumePoint(identity, in: description)
+        var record = try found.record(in: description)
+        record.lineage = (record.lineage ?? [record.origin]) + ["exported as \(format.rawValue)"]
+        let url = URL(fileURLWithPath: (out as NSString).expandingTildeInPath)
+        let layout = opened.space.layout
+        if format == .code {
+            guard !record.code.isEmpty else {
+                throw CommandFailure(
+                    "the space '\(description.name)' has neither a weight VAE nor a PCA, so '\(found.name)' has no code.",
+                    advice: "Export it as peft, kohya or vector, or train a model with `w2w train`.")
+            }
+            try WholeFile.write(Array((try record.json() + "\n").utf8), to: url.path)
+        } else {
+            let vector = try opened.vector(of: found.subject)
+            let metadata = try PictureMetadata.fileTexts(for: record, subject: found.subject)
+            switch format {
+            case .peft:
+                if let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path),
+                    contents.contains(where: { !$0.hasPrefix("adapter_") })
+                {
+                    throw CommandFailure(
+                        "the folder '\(out)' holds other files; nothing was written.", advice: "Give --out another folder.")
+                }
+                try AdapterExport.writePEFT(
+                    vector, layout: layout, base: opened.space.baseFolder.path, metadata: metadata, to: url)
+            case .kohya: try AdapterExport.writeKohya(vector, layout: layout, metadata: metadata, to: url)
+            case .vector: try AdapterExport.writeVector(vector, layout: layout, metadata: metadata, to: url)
+            case .code: break
+            }
+        }
+        print("\(found.name) as \(format.rawValue): \(out)")
+    }
+}

@@ -1,0 +1,161 @@
+import Checkpoints
+import Foundation
+import StableDiffusion
+import TensorKit
+import Testing
+
+@testable import WeightSpace
+
+/// Files that PyTorch, pandas and PEFT wrote (Fixtures/make_import.py) become spaces.
+@Suite struct ImportTests {
+    private struct Stopped: Error {}
+    private let base: ModelFolder
+    private let expected: StateDictionary
+
+    init() throws {
+        let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        base = try ModelFolder(tests.appendingPathComponent("StableDiffusionTests/Fixtures/small"))
+        expected = try StateDictionary(safetensors: fixture("import/expected.safetensors"))
+    }
+
+    private func plan(_ names: [String]) throws -> SpaceImport {
+        try SpaceImport(names.map { try fixture("import").appendingPathComponent($0) }, base: base, alpha: 27)
+    }
+
+    /// Imports, opens what came of it, and gives it to `body`.
+    private func imported(_ names: [String], as type: ElementType = .float32, _ body: (SpaceImport, Space) throws -> Void) throws
+    {
+        let folder = try TemporaryFolder()
+        let place = folder.url.appendingPathComponent("space")
+        let plan = try plan(names)
+        try plan.write(to: place, name: "test", as: type, copiesBase: false) { _, _, _ in }
+        try body(plan, try Space(place, verifying: true))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["space"])
+    }
+
+    private func message(_ body: () throws -> some Any) -> String {
+        do { return "no error but \(try body())" } catch { return "\(error)" }
+    }
+
+    private let collection = [
+        "all_weights.pt", "mean.pt", "std.pt", "V.pt", "proj_1000pc.pt", "pinverse_1000pc.pt", "identity_df.pt",
+        "weight_dimensions.pt",
+    ]
+
+    @Test func wholeCollection() throws {
+        try imported(collection) { plan, space in
+            #expect(plan.contents == "5 identities, LoRA vectors of 1964 numbers, a PCA of 4 components")
+            #expect(plan.notes == ["the pseudo-inverse is not needed: directions are solved from the labels"])
+            #expect(space.identities.names == ["anna", "bert", "carl", "dora", "emil"])
+            #expect(space.identities.attributeNames == ["Male", "Young"] && space.identities.column(0) == [-1, 1, 1, -1, 1])
+            #expect(space.layout == (try LoRALayout(publishedFor: base)))
+            #expect(space.weights?.floats() == (try expected.entry("weights").floats()))
+            let pca = try #require(space.pca)
+            #expect(space.kind == .pca && pca.rows == 5)
+            expectClose(
+                Tensor([4], pca.singularValues), try expected.entry("singular_values").tensor(), tolerance: 1e-5,
+                "singular values")
+            expectClose(
+                try space.decode(Tensor([5, 4], space.codes)), try expected.entry("unprojected").tensor(), tolerance: 1e-5,
+                "unprojected")
+            expectClose(
+                pca.codes(of: try expected.entry("weights").tensor()), Tensor([5, 4], space.codes), tolerance: 1e-4,
+                "coefficients")
+        }
+        try imported(collection, as: .float16) { _, space in
+            #expect(space.weights?.elementType == .float16)
+            expectClose(try #require(space.weights).tensor(), try expected.entry("weights").tensor(), tolerance: 1e-3, "float16")
+        }
+    }
+
+    /// What people have of the original without its 26 GB of vectors, and one more identity by its coefficients.
+    @Test func coefficientsAlone() throws {
+        try imported(["mean.pt", "std.pt", "V.pt", "proj_1000pc.pt", "weight_dimensions.pt", "w2wmodel.pt"]) { plan, space in
+            #expect(
+                space.identities.names == ["p00001", "p00002", "p00003", "p00004", "p00005", "w2wmodel"] && space.weights == nil)
+            #expect(plan.notes == ["w2wmodel.pt has 5 coefficients, the PCA 4: the rest is left out"])
+            let decoded = try space.decode(Tensor([6, 4], space.codes))
+            expectClose(decoded.rows(5..<6), try expected.entry("extra").tensor(), tolerance: 1e-5, "the identity of w2wmodel.pt")
+        }
+        try imported(["all_weights.pt", "mean.pt", "std.pt", "V.pt", "proj_1000pc.pt", "w2wmodel.pt"]) { _, space in
+            let vectors = try #require(space.weights).tensor()
+            expectClose(vectors.rows(0..<5), try expected.entry("weights").tensor(), tolerance: 1e-6, "vectors")
+            expectClose(vectors.rows(5..<6), try expected.entry("extra").tensor(), tolerance: 1e-5, "the vector of w2wmodel.pt")
+        }
+    }
+
+    @Test(arguments: ["vanilla", "residual"]) func weightVAEs(variant: String) throws {
+        try imported(["all_weights.pt", "identity_df.pt", "\(variant).pt"]) { _, space in
+            #expect(space.vae?.configuration.variant.rawValue == variant && space.kind == .vae)
+            expectClose(Tensor([5, 4], space.codes), try expected.entry("\(variant)/codes").tensor(), tolerance: 1e-4, "codes")
+            #expect(space.axes.count == 4 && space.axes.contains { !$0.correlations.isEmpty })
+        }
+        // Alone: a space of nobody, whose axes can be moved.
+        try imported(["\(variant).pt"]) { plan, space in
+            #expect(plan.count == 0 && space.identities.count == 0 && space.axes.allSatisfy { $0.isActive && $0.deviation == 1 })
+            #expect(try space.decode(Tensor(zeros: [1, 4])).shape == [1, 1964])
+        }
+    }
+
+    /// PEFT's folders and a kohya file, found in their folder; half the alpha is half of B.
+    @Test func foldersOfAdapters() throws {
+        try imported(["adapters"]) { plan, space in
+            #expect(space.identities.names == ["anna", "bert", "carl"])
+            #expect(space.layout == (try LoRALayout(publishedFor: base)) && plan.layout.scale == 27)
+            let reference = try expected.entry("weights").tensor()
+            for row in 0..<3 {
+                let (found, wanted) = (try space.vector(at: row), reference.rows(row..<(row + 1)))
+                for entry in space.layout.entries {
+                    let factor: Float = row == 2 && entry.factor == .b ? 0.5 : 1
+                    for i in entry.range {
+                        #expect(abs(found.pointer[i] - factor * wanted.pointer[i]) < 1e-7, "\(row) \(entry.module)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func whatDoesNotFitIsNamed() throws {
+        #expect(
+            message { try plan(["proj_1000pc.pt", "V.pt"]) }.contains("belongs to a PCA of which mean.pt, std.pt are missing"))
+        #expect(message { try plan(["identity_df.pt"]) }.contains("nothing to import"))
+        #expect(message { try plan(["all_weights.pt", "all_weights.pt"]) }.contains("a tensor of vectors a second time"))
+        #expect(message { try plan(["adapters", "all_weights.pt"]) }.contains("both a tensor of vectors and adapters"))
+        #expect(
+            message { try plan(["adapters/anna", "identity_df.pt"]) }.contains("labels of 5 identities, there are 1 vectors"))
+        #expect(message { try plan(["nothing.pt"]) }.contains("nothing.pt: there is no such file or folder"))
+        let other = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+            .appendingPathComponent("Sources/WeightSpace/Resources/BuiltInSpace/base")
+        let words = message { try SpaceImport([fixture("import/all_weights.pt")], base: ModelFolder(other), alpha: 27) }
+        #expect(words.contains("all_weights.pt: vectors of 1964 numbers; rank 1 on to_q and to_v of this model has"), "\(words)")
+        let layout = message {
+            try SpaceImport(
+                [fixture("import/weight_dimensions.pt"), fixture("import/all_weights.pt")], base: ModelFolder(other), alpha: 27)
+        }
+        #expect(layout.contains("weight_dimensions.pt: does not fit this network"), "\(layout)")
+    }
+
+    @Test func weightsThatAreNotFiniteAreRefusedAndNothingIsLeft() throws {
+        let folder = try TemporaryFolder()
+        let vectors = try expected.entry("weights").tensor()
+        vectors.pointer[3 * 1964 + 7] = .nan
+        let file = folder.url.appendingPathComponent("weights.safetensors")
+        try SafetensorsWriter.write([StoredTensor("weights", vectors)], to: file)
+        let plan = try SpaceImport([file], base: base, alpha: 27)
+        let place = folder.url.appendingPathComponent("space")
+        let words = message { try plan.write(to: place, name: "x", as: .float32, copiesBase: false) { _, _, _ in } }
+        #expect(words.contains("the weights of p00004 (row 3) are not finite"), "\(words)")
+        #expect(throws: Stopped.self) {
+            try plan.write(to: place, name: "x", as: .float32, copiesBase: false) { _, _, _ in throw Stopped() }
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["weights.safetensors"])
+    }
+
+    @Test func labelsSurviveTheirFile() throws {
+        let labels = IdentityLabels(names: ["a,b", "c\"d"], attributeNames: ["Male", "x,y"], values: [1, .nan, -1, 0.25])
+        let again = try IdentityLabels(csv: labels.csv, file: "x.csv")
+        #expect(again.names == labels.names && again.attributeNames == labels.attributeNames)
+        #expect(again.values[0] == 1 && again.values[1].isNaN && again.values[2] == -1 && again.values[3] == 0.25)
+    }
+}
