@@ -125,6 +125,7 @@ struct PEFTSettings {
         }
         rank = try file.count("r", default: 8, limit: 1 << 14)
         alpha = try file.value("lora_alpha", default: 8)
+        guard alpha.isFinite else { throw file.wrong("lora_alpha", expected: "a finite number") }
         isRankStabilized = try file.value("use_rslora", default: false)
         var patterns = [(key: String, value: Float)]()
         if case .object? = file["alpha_pattern"] {
@@ -135,7 +136,9 @@ struct PEFTSettings {
                     $0 == "." || $0 == "_" || $0 == "-" || $0.properties.isAlphabetic || ("0"..."9").contains($0)
                 }
                 guard isName else { throw pattern.wrong(member.key, expected: "under the name of a layer, not under a pattern") }
-                patterns.append((member.key, try pattern.require(member.key)))
+                let value: Float = try pattern.require(member.key)
+                guard value.isFinite else { throw pattern.wrong(member.key, expected: "a finite number") }
+                patterns.append((member.key, value))
             }
         }
         alphaPattern = patterns

@@ -14,7 +14,8 @@ final class LoRAMerge {
     ///   - multiplier: 1 as trained, 0 nothing.
     ///   - unet: with its shapes; weights need not be loaded.
     ///   - textModel: the same.
-    /// - Throws: `StateDictionaryMismatch` with all layers that the networks do not have or have in another shape.
+    /// - Throws: `StateDictionaryMismatch` with all layers that the networks do not have or have in another shape, `CheckpointError` for
+    ///   numbers that are not finite.
     init(_ adapter: LoRAFile, multiplier: Float, unet: UNet2DConditionModel, textModel: CLIPTextModel) throws {
         file = adapter.file
         self.multiplier = multiplier
@@ -37,6 +38,10 @@ final class LoRAMerge {
             guard shape.count >= 2, shape[0] == found[0], shape.dropFirst().reduce(1, *) == found.dropFirst().reduce(1, *) else {
                 wrong.append(.init(key: layer.path, expected: shape, found: found))
                 continue
+            }
+            for factor in [layer.a, layer.b] where !Kernels.sumOfSquares(factor.tensor()).isFinite {
+                throw CheckpointError(
+                    file: adapter.file, problem: .invalidEntry(tensor: factor.name, reason: "holds numbers that are not finite"))
             }
             layers[layer.part, default: [:]][name] = layer
         }

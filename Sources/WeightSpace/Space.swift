@@ -103,7 +103,7 @@ public final class Space {
                 width: size, height: size, seed: 0))
         layout = try LoRALayout(publishedFor: model)
         identities = IdentityLabels(names: [], attributeNames: [], values: [])
-        (weights, vae, pca, record, coordinates, kind) = (nil, nil, nil, nil, [:], nil)
+        (weights, vae, pca, record, coordinates, kind, namedDirections) = (nil, nil, nil, nil, [:], nil, [])
     }
 
     /// Chooses the model whose coordinates the space speaks of.

@@ -1,3 +1,4 @@
+import Checkpoints
 import EngineAPI
 import Foundation
 import ImageCore
@@ -105,5 +106,59 @@ import Testing
         } catch let failure as CommandFailure {
             #expect(failure.message.contains("no weight VAE"))
         }
+    }
+}
+
+/// Pictures and adapters carry their code, and what goes on from them knows how they were drawn.
+@Suite struct ResumeTests {
+    private let folder: String
+
+    init() throws {
+        folder = NSTemporaryDirectory() + "w2w-resume-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    }
+
+    private var description: SpaceDescription {
+        let settings = GenerationSettings(
+            prompt: "a person", seed: 3, steps: 4, guidance: 1, scheduler: .ddim, width: 64, height: 64)
+        let axes = (0..<2).map {
+            AxisDescription(index: $0, kl: 1, variance: 1, effect: 1, isActive: true, mean: 0, deviation: 1)
+        }
+        return SpaceDescription(
+            name: "here", path: "/here", fingerprint: "aaaaaaaa1", vectorLength: 10, decoder: "vanilla VAE", axes: axes,
+            identities: IdentityTable(
+                names: ["anna"], attributeNames: [], attributes: [], codes: [0.25, -0.5], latentDimension: 2), defaults: settings)
+    }
+
+    @Test func picturesOfNamesAndCodes() throws {
+        let image = RGBImage(width: 2, height: 2, pixels: [UInt8](repeating: 9, count: 12))
+        var settings = description.defaults
+        settings.seed = 77
+        settings.prompt = "somebody else"
+        for subject in [Subject.identity("anna"), .code(WeightCode([1, 2]))] {
+            let request = RenderRequest(subject: subject, settings: settings)
+            let path = folder + "/\(UUID().uuidString).png"
+            try image.writePNG(
+                to: path, text: PictureMetadata.texts(for: request, in: description, name: "x", lineage: ["anna", "male +1"]))
+            let point = try ResumePoint(file: path, in: description)
+            #expect(point.subject == subject && point.file?.settings == settings)
+            #expect(point.file?.lineage == ["anna", "male +1"] && point.file?.origin == "male +1")
+        }
+    }
+
+    @Test func adaptersCarryTheSame() throws {
+        let record = try ResumePoint("anna", in: description).record(in: description)
+        #expect(record.code == [0.25, -0.5] && record.settings == description.defaults)
+        let url = URL(fileURLWithPath: folder + "/adapter_model.safetensors")
+        try SafetensorsWriter.write(
+            [StoredTensor("x", integers: [1], shape: [1])],
+            metadata: PictureMetadata.fileTexts(for: record, subject: .identity("anna")), to: url)
+        for path in [url.path, folder] {
+            let point = try ResumePoint(file: path, in: description)
+            #expect(point.subject == .identity("anna") && point.file == record)
+        }
+        try SafetensorsWriter.write([StoredTensor("x", integers: [1], shape: [1])], to: url)
+        #expect(throws: CommandFailure.self) { try ResumePoint(file: url.path, in: description) }
+        #expect(throws: CommandFailure.self) { try ResumePoint("nobody", in: description) }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engine
 import EngineAPI
 import Foundation
 import Library
@@ -35,9 +36,10 @@ struct FitPreviewCommand: ParsableCommand {
 
     func run() throws {
         Interruption.shared.listen()
-        let opened = try space.open()
+        let found = try OpenedSpace(space.source)
+        let opened = found.space
         ProgressLine.show(EngineAPI.Progress(activity: "loading the model", done: 0, total: pictures))
-        let pipeline = try StableDiffusionPipeline(ModelFolder(opened.baseFolder))
+        let pipeline = try StableDiffusionPipeline(found.loader())
         var fit = LatentPreviewFit()
         fit.pictures = pictures
         let began = ContinuousClock.now

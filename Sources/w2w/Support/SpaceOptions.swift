@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engine
 import EngineAPI
 import Foundation
 import WeightSpace
@@ -62,9 +63,6 @@ extension SpaceOptions {
     /// The space itself, for commands that need no engine.
     /// - Throws: what opening it throws.
     func open() throws -> Space {
-        switch source {
-        case .builtIn: try Space.builtIn()
-        case .folder(let path): try Space(URL(fileURLWithPath: path))
-        }
+        try OpenedSpace(source).space
     }
 }
