@@ -40,7 +40,8 @@ import Testing
         #expect(Set(own.names) == Set(theirs.names) && own.metadata["w2w:title"] == "bert" && own.metadata["format"] == "pt")
         for name in own.names { #expect(own[name]?.floats() == theirs[name]?.floats(), "\(name)") }
         let settings = try JSONConfiguration(contentsOf: place.appendingPathComponent("adapter_config.json"))
-        #expect(try settings.require("r", as: Int.self) == 1 && settings.require("lora_alpha", as: Int.self) == 27)
+        #expect(try settings.require("r", as: Int.self) == 1)
+        #expect(try settings.require("lora_alpha", as: Int.self) == 27)
         #expect(try settings.require("target_modules", as: [String].self).count == layout.adapters.count)
     }
 

@@ -77,6 +77,7 @@ struct ImportParts {
     /// The original does not keep the singular values. Coefficients are the standardised vectors times the directions, so the length of their
     /// k-th column is the k-th singular value.
     /// - Parameter length: of a vector.
+    /// - Returns: the model, with the coefficients of all identities.
     /// - Throws: `SpaceError` when one of the four is missing, `CheckpointError` for shapes that do not fit.
     func pca(length: Int) throws -> WeightPCA? {
         guard mean != nil || deviation != nil || directions != nil || coefficients != nil || !identities.isEmpty else {

@@ -1,4 +1,5 @@
 import EngineAPI
+import Foundation
 import ImageCore
 
 /// What a picture's file says of how it was drawn: enough to draw it again.
@@ -71,12 +72,13 @@ enum PictureMetadata {
     /// - Parameters:
     ///   - record: The code and where it came from.
     ///   - subject: Whose adapter it is.
+    /// - Returns: Texts by keyword.
     /// - Throws: When a code holds a number that JSON cannot say.
     static func fileTexts(for record: CodeRecord, subject: Subject) throws -> [String: String] {
         var texts = [
             "w2w:software": "w2w \(W2W.configuration.version)", "w2w:title": record.name, "w2w:space": record.space,
             "w2w:space-fingerprint": record.spaceFingerprint, "w2w:lineage": (record.lineage ?? []).joined(separator: "\n"),
-            subjectKeyword: described(subject).components(separatedBy: " ").prefix(2).joined(separator: " "),
+            subjectKeyword: described(subject),
         ]
         if case .code = subject { texts[subjectKeyword] = "code" }
         if let settings = record.settings {

@@ -23,7 +23,7 @@ struct ResumePoint {
         guard FileManager.default.fileExists(atPath: (argument as NSString).expandingTildeInPath) else {
             throw SubjectArgument.unknown(argument, in: description)
         }
-        try self.init(file: argument, in: description)
+        self = try ResumePoint(file: argument, in: description)
     }
 
     /// - Parameters:
