@@ -142,7 +142,7 @@ import Testing
                 to: path, text: PictureMetadata.texts(for: request, in: description, name: "x", lineage: ["anna", "male +1"]))
             let point = try ResumePoint(file: path, in: description)
             #expect(point.subject == subject && point.file?.settings == settings)
-            #expect(point.file?.lineage == ["anna", "male +1"] && point.file?.origin == "male +1")
+            #expect(point.file?.lineage == ["anna", "male +1"] && point.file?.origin == "anna; male +1")
         }
     }
 

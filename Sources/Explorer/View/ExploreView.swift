@@ -35,7 +35,8 @@ extension ExplorerModel {
                 in: inner,
                 row: inner.rows / 2 - 1, .dim)
             canvas.centred(
-                isModel ? "w2w import makes a space of people" : "w2w train makes one · \(key(.showPeople)) shows its people", in: inner,
+                isModel ? "w2w import makes a space of people" : "w2w train makes one · \(key(.showPeople)) shows its people",
+                in: inner,
                 row: inner.rows / 2, .dim)
             return
         }

@@ -1,4 +1,5 @@
 import Checkpoints
+import Engine
 import EngineAPI
 import Foundation
 import StableDiffusion
@@ -97,11 +98,7 @@ extension BenchSuite {
 
     /// The space, or, where nobody is in it, one with random rank-1 adapters over its model.
     private func previewSource(_ folder: String) throws -> SpaceSource {
-        let space =
-            switch source {
-            case .builtIn: try Space.builtIn()
-            case .folder(let path): try Space(URL(fileURLWithPath: path))
-            }
+        let space = try OpenedSpace(source).space
         if space.latentDimension > 0 { return source }
         let url = URL(fileURLWithPath: folder + "/space")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)

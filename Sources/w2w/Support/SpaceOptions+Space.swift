@@ -1,3 +1,4 @@
+import Engine
 import EngineAPI
 import Foundation
 import WeightSpace
@@ -6,11 +7,7 @@ extension SpaceOptions {
     /// The space for commands that need no base model, with the model that was asked for.
     /// - Throws: `SpaceError`, `CheckpointError` when it cannot be opened or has no such model.
     func openedSpace() throws -> Space {
-        let opened =
-            switch source {
-            case .builtIn: try Space.builtIn()
-            case .folder(let path): try Space(URL(fileURLWithPath: path))
-            }
+        let opened = try OpenedSpace(source).space
         switch model {
         case .vae: try opened.use(.vae)
         case .pca: try opened.use(.pca)

@@ -1,8 +1,6 @@
 import ArgumentParser
-import Engine
 import EngineAPI
 import Foundation
-import WeightSpace
 
 extension WeightModel: ExpressibleByArgument {}
 
@@ -56,13 +54,5 @@ struct SpaceOptions: ParsableArguments {
         guard !isFolder.boolValue || known.contains(where: { FileManager.default.fileExists(atPath: "\(folder)/\($0)") }) else {
             throw ValidationError("'\(space)' is neither a space nor a model: it holds no space.json and no model_index.json.")
         }
-    }
-}
-
-extension SpaceOptions {
-    /// The space itself, for commands that need no engine.
-    /// - Throws: what opening it throws.
-    func open() throws -> Space {
-        try OpenedSpace(source).space
     }
 }
