@@ -26,7 +26,8 @@ import Testing
     @Test(arguments: [
         ErrorCase(
             arguments: "render --out a.png",
-            expected: "w2w render: Nobody to draw. Give one of --identity NAME, --code FILE, --random SEED or --base."),
+            expected:
+                "w2w render: Nobody to draw. Give one of --identity NAME, --code FILE, --random SEED, --base or --adapter FILE."),
         ErrorCase(
             arguments: "render --base --random 3 --out a.png",
             expected: "w2w render: Only one of --identity, --code, --random and --base can be drawn at a time."),
@@ -48,15 +49,18 @@ import Testing
         ErrorCase(
             arguments: "render --base --out a.png --scheduler heun",
             expected:
-                "w2w render: The value 'euler' is invalid for '--scheduler <scheduler>'. Please provide one of 'ddim' and 'dpmpp-2m'."
+                "w2w render: The value 'heun' is invalid for '--scheduler <scheduler>'. Please provide one of the following:"
         ),
         ErrorCase(
             arguments: "render --base --out a.png --sedd 3",
             expected: "w2w render: Unknown option '--sedd'. Did you mean '--seed'?"),
         ErrorCase(
             arguments: "render --base --out a.png --space /no/such",
-            expected: "w2w render: There is no folder '/no/such'. '--space' takes a folder that holds a space.json."),
-        ErrorCase(arguments: "--space /proc", expected: "w2w: '/proc' is not a space: it holds no space.json."),
+            expected:
+                "w2w render: There is no file or folder '/no/such'. '--space' takes a space, a diffusers folder or a checkpoint."),
+        ErrorCase(
+            arguments: "--space /proc",
+            expected: "w2w: '/proc' is neither a space nor a model: it holds no space.json and no model_index.json."),
         ErrorCase(arguments: "sample --count 0 --out x", expected: "w2w sample: '--count 0' is outside 1 to 999."),
         ErrorCase(arguments: "sample --out x", expected: "w2w sample: Missing expected argument '--count <n>'"),
         ErrorCase(
@@ -64,8 +68,9 @@ import Testing
         ErrorCase(arguments: "morph p1 --out a.gif", expected: "w2w morph: Missing expected argument '<B>'"),
         ErrorCase(arguments: "morph p1 p2 --frames 1 --out a.gif", expected: "w2w morph: '--frames 1' is outside 2 to 500."),
         ErrorCase(
-            arguments: "morph p1 p2 --path even --out a.gif",
-            expected: "w2w morph: The value 'even' is invalid for '--path <path>'. Please provide one of 'slerp' and 'lerp'."),
+            arguments: "morph p1 p2 --path spiral --out a.gif",
+            expected:
+                "w2w morph: The value 'spiral' is invalid for '--path <path>'. Please provide one of 'slerp', 'lerp' or 'even'."),
         ErrorCase(
             arguments: "bench nonsense",
             expected:
