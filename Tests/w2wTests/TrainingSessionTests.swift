@@ -9,41 +9,42 @@ import Testing
     private let vectors = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../../Sources/WeightSpace/Resources/BuiltInSpace").standardizedFileURL.path
 
+    /// More steps than anybody waits for.
+    private static let steps = 200_000
+
     private func session(resuming: Bool) throws -> Session {
         try Session(
             program: BuiltPrograms.path(of: "w2w"),
             arguments: [
-                "train", vectors, "--out", folder.path, "--hidden", "32", "--latent", "8", "--steps", "2500", "--base", "refer",
+                "train", vectors, "--out", folder.path, "--hidden", "32", "--latent", "8", "--steps", "\(Self.steps)", "--base",
+                "refer",
             ] + (resuming ? ["--resume"] : []))
     }
 
     @Test func controlCKeepsACheckpointAndTheRunGoesOn() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
-        func files() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() }
         @Sendable func stepsShown(_ model: TerminalModel) -> Int? {
             let words = model.text.split(whereSeparator: \.isWhitespace)
-            guard let of = words.lastIndex(of: "of"), of > 0, of + 1 < words.count, words[of + 1] == "2500" else { return nil }
+            guard let of = words.lastIndex(of: "of"), of > 0, of + 1 < words.count, words[of + 1] == "\(Self.steps)" else {
+                return nil
+            }
             return Int(words[of - 1])
         }
-
-        let first = try session(resuming: false)
-        defer { first.end() }
-        try await first.waitUntil("some steps, and an estimate") { (stepsShown($0) ?? 0) > 200 && $0.text.contains(" left") }
-        first.send(.control("c"))
-        #expect(try await first.waitForExit() == .exited(130))
-        #expect(first.settingsAreRestored)
-        let kept = try files()
-        #expect(kept.contains { $0.contains("checkpoint") }, "\(kept)")
-        #expect(!kept.contains("space.json"), "half a space is none")
-
-        let second = try session(resuming: true)
-        defer { second.end() }
-        try await second.waitUntil("the run going on from its checkpoint") { (stepsShown($0) ?? 0) > 0 }
-        #expect(try #require(stepsShown(second.model)) >= 200)
-        #expect(try await second.waitForExit() == .exited(0))
-        #expect(second.screenText.contains("reconstruction R2"))
-        let whole = try files()
-        #expect(whole.contains("space.json") && whole.contains("vae.safetensors"), "\(whole)")
-        #expect(!whole.contains { $0.contains("checkpoint") }, "\(whole)")
+        var last = 0
+        for resuming in [false, true] {
+            let begun = last
+            let session = try session(resuming: resuming)
+            defer { session.end() }
+            try await session.waitUntil("steps after \(begun), and an estimate") {
+                (stepsShown($0) ?? 0) > begun + 200 && $0.text.contains(" left")
+            }
+            last = try #require(stepsShown(session.model))
+            session.send(.control("c"))
+            #expect(try await session.waitForExit() == .exited(130))
+            #expect(session.settingsAreRestored)
+            let kept = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+            #expect(kept.contains { $0.contains("checkpoint") }, "\(kept)")
+            #expect(!kept.contains("space.json"), "half a space is none")
+        }
     }
 }
