@@ -19,7 +19,10 @@ struct PlotAxis {
             (low, high) = (wanted.lowerBound, wanted.upperBound)
         } else if scale == .linear {
             if includesZero { (low, high) = (min(0, low), max(0, high)) }
-            if low == high { (low, high) = (low - max(0.5, abs(low) * 0.1), high + max(0.5, abs(high) * 0.1)) }
+            if low == high {
+                let margin = low == 0 ? 0.5 : abs(low) * 0.1
+                (low, high) = (low - margin, high + margin)
+            }
             let room = (high - low) * 0.04
             low = includesZero && low == 0 ? 0 : low - room
             high = includesZero && high == 0 ? 0 : high + room
