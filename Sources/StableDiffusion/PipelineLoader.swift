@@ -60,7 +60,8 @@ public final class PipelineLoader {
                 pending.removeLast()
                 continue
             }
-            let changes = pending[part].part.map { kind in adapters.filter { $0.changes(kind, item.name) }.map { ($0, kind) } } ?? []
+            let changes =
+                pending[part].part.map { kind in adapters.filter { $0.changes(kind, item.name) }.map { ($0, kind) } } ?? []
             if changes.isEmpty {
                 item.parameter.load(item.entry)
             } else {

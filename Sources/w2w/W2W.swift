@@ -20,7 +20,8 @@ struct W2W: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             ExploreCommand.self, RenderCommand.self, SampleCommand.self, MorphCommand.self, TrainCommand.self, PCACommand.self,
-            DirectionsCommand.self, EditCommand.self, EncodeCommand.self, DecodeCommand.self, ImportCommand.self, ExportCommand.self,
+            DirectionsCommand.self, EditCommand.self, EncodeCommand.self, DecodeCommand.self, ImportCommand.self,
+            ExportCommand.self,
             FitPreviewCommand.self, ProbeCommand.self, BenchCommand.self, ComputeCommand.self,
         ],
         defaultSubcommand: ExploreCommand.self

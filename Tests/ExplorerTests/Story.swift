@@ -148,7 +148,8 @@ struct Story {
         send(
             .engine(
                 .picture(
-                    preview.id, Picture(request: preview.request, image: TestSpace.picture(shade, side: 128), stage: .final, seconds: 0.31)))
+                    preview.id,
+                    Picture(request: preview.request, image: TestSpace.picture(shade, side: 128), stage: .final, seconds: 0.31)))
         )
         send(.engine(.finished(preview.id)))
     }
@@ -159,7 +160,10 @@ struct Story {
             case .thumbnails(let requests) = command
         else { return }
         for request in requests.prefix(count) {
-            send(.engine(.thumbnail(id, Picture(request: request, image: TestSpace.picture(90, side: 128), stage: .final, seconds: 0.3))))
+            send(
+                .engine(
+                    .thumbnail(
+                        id, Picture(request: request, image: TestSpace.picture(90, side: 128), stage: .final, seconds: 0.3))))
         }
         if count >= requests.count { send(.engine(.finished(id))) }
     }

@@ -17,6 +17,8 @@ extension ExplorerModel {
     ///   - canvas: where to draw.
     ///   - area: the rows that they have, the first one for their name.
     ///   - columns: those of the axes, so that all sliders stand one above another.
+    ///   - index: the space, with its directions.
+    ///   - step: the place of the walk whose code is read.
     func drawDirections(on canvas: inout Canvas, in area: Rect, _ columns: AxisColumns, _ index: SpaceIndex, _ step: Step) {
         guard area.rows >= 2 else { return }
         let description = index.description

@@ -28,10 +28,11 @@ for batch, height, width in [(1, 3, 5), (2, 7, 2)]:
     random = torch.Generator().manual_seed(height)
     name = f"{batch}x{height}x{width}"
     latents = torch.randn(batch, vae.config.latent_channels, height, width, generator=random)
+    shift = vae.config.shift_factor or 0
     scale = 2 ** (len(vae.config.block_out_channels) - 1)
     pictures = torch.rand(batch, 3, scale * height, scale * width, generator=random) * 2 - 1
     tensors[f"vae/{name}/latents"] = latents.permute(0, 2, 3, 1).contiguous()
-    tensors[f"vae/{name}/decoded"] = vae.decode(latents / vae.config.scaling_factor).sample.permute(0, 2, 3, 1).contiguous()
+    tensors[f"vae/{name}/decoded"] = vae.decode(latents / vae.config.scaling_factor + shift).sample.permute(0, 2, 3, 1).contiguous()
     tensors[f"vae/{name}/pictures"] = pictures.permute(0, 2, 3, 1).contiguous()
     tensors[f"vae/{name}/mean"] = vae.encode(pictures).latent_dist.mean.permute(0, 2, 3, 1).contiguous()
 save_file(tensors, out + "/shapes.safetensors")
