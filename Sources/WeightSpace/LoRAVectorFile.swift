@@ -1,69 +1,102 @@
 import Checkpoints
 import Foundation
+import StableDiffusion
 import TensorKit
 
-/// A LoRA vector in a safetensors file: one tensor of n numbers, [n] or [1, n], called `weights` when w2w writes it.
+/// LoRA weights in a file or folder, read as a vector of a layout: a vector itself (one tensor of n numbers, [n] or [1, n] or a row of [N, n]),
+/// a folder of PEFT, or a LoRA file of PEFT, diffusers or kohya.
 public enum LoRAVectorFile {
-    /// Whether a file holds a vector rather than the factors of an adapter.
-    /// - Parameter url: a safetensors file.
-    /// - Returns: true for one tensor in all, or one called `weights` or `vector`.
-    /// - Throws: `CheckpointError` when it is no safetensors file.
-    public static func isVector(_ url: URL) throws -> Bool { entry(try StateDictionary(safetensors: url)) != nil }
+    /// Endings of files that may hold LoRA weights.
+    public static let kinds = ["safetensors", "pt", "pth", "bin", "ckpt"]
 
-    private static func entry(_ state: StateDictionary) -> TensorEntry? {
-        state["weights"] ?? state["vector"] ?? (state.entries.count == 1 ? state.entries.first : nil)
+    /// Whether something is there whose name says that it may hold LoRA weights.
+    /// - Parameter path: of a file or folder.
+    public static func mayBe(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return false }
+        return isFolder.boolValue || kinds.contains((path as NSString).pathExtension.lowercased())
     }
 
-    /// Reads a vector of a layout.
+    /// Reads the weights as a vector of a layout. An adapter whose scale (alpha / r) differs from the layout's gets the difference into its factors B.
     /// - Parameters:
-    ///   - url: a safetensors file.
+    ///   - url: a file of safetensors or torch, or a folder of PEFT.
     ///   - layout: of the space that it is to belong to.
     ///   - row: which vector of a list [N, n]; nil where there is only one.
     /// - Returns: [1, n]
-    /// - Throws: `CheckpointError` or `SpaceError`: another length, several vectors, numbers that are not finite.
+    /// - Throws: `CheckpointError`, `StableDiffusionError` or `SpaceError`: another length, other layers, several vectors, numbers that are not
+    ///   finite.
     public static func read(_ url: URL, layout: LoRALayout, row: Int? = nil) throws -> Tensor {
-        let state = try StateDictionary(safetensors: url)
-        guard let entry = entry(state) else {
-            throw SpaceError(
-                "\(url.path): holds \(state.entries.count) tensors, none of them called weights",
-                advice: "A LoRA vector is one tensor of \(layout.vectorLength) numbers.")
+        let vector: Tensor
+        if let (entry, digest) = try entry(url) {
+            vector = try read(entry, digest: digest, layout: layout, row: row)
+        } else {
+            guard row ?? 0 == 0 else {
+                throw SpaceError("\(url.path): has no row \(row ?? 0), it holds one adapter", advice: "Leave --row out.")
+            }
+            vector = Tensor(uninitialized: [1, layout.vectorLength])
+            do {
+                try layout.write(LoRAFile(url), into: vector.pointer)
+            } catch let mismatch as StateDictionaryMismatch {
+                throw refusal(mismatch)
+            }
         }
-        let n = layout.vectorLength
-        guard entry.shape.last == n, entry.shape.count <= 2 else {
-            throw SpaceError(
-                "\(url.path): `\(entry.name)` is \(entry.shape); LoRA vectors of this space have \(n) numbers",
-                advice: "It belongs to another base model or to another rank.")
-        }
-        let count = entry.count / n
-        guard count == 1 || row != nil else {
-            throw SpaceError("\(url.path): holds \(count) vectors", advice: "Say which one with --row 0 to \(count - 1).")
-        }
-        guard (0..<count).contains(row ?? 0) else {
-            throw SpaceError("\(url.path): has no row \(row ?? 0), it holds \(count) vectors", advice: "Rows are counted from 0.")
-        }
-        if let digest = state.metadata["w2w:layout"], digest != layout.digest {
-            throw SpaceError(
-                "\(url.path): was written for another layout; its numbers stand in another order",
-                advice: "Name the space that it was written with.")
-        }
-        let matrix = try entry.reshaped([count, n])
-        let vector = try matrix.tensor(rows: (row ?? 0)..<((row ?? 0) + 1))
         guard Kernels.sumOfSquares(vector).isFinite else {
             throw SpaceError("\(url.path): holds weights that are not finite", advice: "Make it again; this one draws nothing.")
         }
         return vector
     }
 
-    /// Writes a vector, whole or not at all.
-    /// - Parameters:
-    ///   - vector: [1, n]
-    ///   - layout: of the vector; its digest goes into the header.
-    ///   - metadata: travels in the header.
-    ///   - url: what stands there is replaced.
-    /// - Throws: `CheckpointError` when it cannot be written.
-    public static func write(_ vector: Tensor, layout: LoRALayout, metadata: [String: String] = [:], to url: URL) throws {
-        try SafetensorsWriter.write(
-            [StoredTensor("weights", vector.reshaped([1, layout.vectorLength]))],
-            metadata: metadata.merging(["w2w:layout": layout.digest]) { $1 }, to: url)
+    /// An adapter of other layers in two lines.
+    private static func refusal(_ mismatch: StateDictionaryMismatch) -> SpaceError {
+        var example = mismatch.unexpected.first.map { "\($0.key) is not adapted in it" } ?? ""
+        if let missing = mismatch.missing.first { example = "\(missing.key) \(missing.shape) is missing" }
+        if let wrong = mismatch.wrongShape.first { example = "\(wrong.key) is \(wrong.found), expected \(wrong.expected)" }
+        let counts =
+            "\(mismatch.missing.count) missing, \(mismatch.unexpected.count) unexpected, \(mismatch.wrongShape.count) of another shape"
+        return SpaceError(
+            "\(mismatch.file): does not have the layers of this space (\(counts)): \(example)",
+            advice: "It belongs to another base model, or adapts other layers; draw it with `w2w render --adapter`.")
+    }
+
+    /// The tensor of a file that holds vectors, with the digest of the layout it was written for; nil for an adapter.
+    private static func entry(_ url: URL) throws -> (TensorEntry, digest: String?)? {
+        var isFolder: ObjCBool = false
+        guard !(FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) && isFolder.boolValue) else {
+            return nil
+        }
+        let state: StateDictionary
+        let mapped = try MappedFile(url)
+        if withExtendedLifetime(mapped, { TorchFile.begins(mapped.bytes) }) {
+            let torch = try TorchFile(url)
+            if let entry = try torch.tensor(torch.root, name: "weights") { return (entry, nil) }
+            state = try StateDictionary(torch)
+        } else {
+            state = try StateDictionary(opening: url)
+        }
+        let entry = state["weights"] ?? state["vector"] ?? (state.entries.count == 1 ? state.entries.first : nil)
+        return entry.map { ($0, state.metadata["w2w:layout"]) }
+    }
+
+    private static func read(_ entry: TensorEntry, digest: String?, layout: LoRALayout, row: Int?) throws -> Tensor {
+        let n = layout.vectorLength
+        guard entry.shape.last == n, entry.shape.count <= 2 else {
+            throw SpaceError(
+                "\(entry.path): `\(entry.name)` is \(entry.shape); LoRA vectors of this space have \(n) numbers",
+                advice: "It belongs to another base model or to another rank.")
+        }
+        let count = entry.count / n
+        guard count == 1 || row != nil else {
+            throw SpaceError("\(entry.path): holds \(count) vectors", advice: "Say which one with --row 0 to \(count - 1).")
+        }
+        guard (0..<count).contains(row ?? 0) else {
+            throw SpaceError(
+                "\(entry.path): has no row \(row ?? 0), it holds \(count) vectors", advice: "Rows are counted from 0.")
+        }
+        if let digest, digest != layout.digest {
+            throw SpaceError(
+                "\(entry.path): was written for another layout; its numbers stand in another order",
+                advice: "Name the space that it was written with.")
+        }
+        return try entry.reshaped([count, n]).tensor(rows: (row ?? 0)..<((row ?? 0) + 1))
     }
 }

@@ -12,10 +12,13 @@ struct MorphCommand: ParsableCommand {
         abstract: "Walk from one person to another.",
         discussion: """
             A and B are names of identities, .z files or pictures that carry a code. The ends are drawn first, then the middle outwards; \
-            Ctrl-C keeps the frames that are done. A .png is a strip side by side, .gif and .apng are animations.
+            Ctrl-C keeps the frames that are done. A .png is a strip side by side, .gif and .apng are animations. --path even follows slerp's arc \
+            and retimes the frames until each step changes the face equally, as the space's face embedder measures it, or low frequencies of \
+            the pictures where a space has no embedder; what measured is said in the end.
 
             Examples:
               w2w morph p00042 p00317 --out walk.gif
+              w2w morph p00042 p00317 --path even --out walk.gif
               w2w morph p00042 people/001.z --frames 17 --path lerp --out walk.apng
               w2w morph 001.png 002.png --frames 7 --out strip.png
             """
@@ -32,7 +35,7 @@ struct MorphCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How many pictures, both ends included, 2 to 500.", valueName: "n"))
     var frames = 9
 
-    @Option(help: "The way: slerp along the great circle, lerp along the straight line.")
+    @Option(help: "The way: slerp along the great circle, lerp along the straight line, even in equal steps of the face.")
     var path: MorphPath = .slerp
 
     @OptionGroup var generation: GenerationOptions
@@ -59,6 +62,7 @@ struct MorphCommand: ParsableCommand {
         let settings = generation.settings(over: description.defaults)
         let request = MorphRequest(from: start.code, to: end.code, frames: frames, path: path, settings: settings)
         var done: [Int: RGBImage] = [:]
+        var pacing: MorphPacing?
         let text = [
             PNGText(keyword: "Software", text: "w2w \(W2W.configuration.version)"),
             PNGText(keyword: "Title", text: "\(start.name) to \(end.name), \(path.rawValue)"),
@@ -68,7 +72,11 @@ struct MorphCommand: ParsableCommand {
         ]
         do {
             try client.run(.morph(request)) { event in
-                if case .frame(_, let frame) = event { done[frame.index] = frame.image }
+                switch event {
+                case .frame(_, let frame): done[frame.index] = frame.image
+                case .paced(_, let measured): pacing = measured
+                default: break
+                }
             }
         } catch is Cancelled {
             guard done.count >= 2 else { throw Cancelled(kept: "nothing was drawn yet.") }
@@ -76,6 +84,12 @@ struct MorphCommand: ParsableCommand {
             throw Cancelled(kept: "\(done.count) of \(frames) pictures are in \(out).")
         }
         try write(done, text: text)
+        if let pacing {
+            let figure = { (value: Float) in String(format: "%.2f", value) }
+            print(
+                "largest step \(figure(pacing.unevenness)) times the mean, before \(figure(pacing.unevennessBefore)), by the "
+                    + pacing.distance)
+        }
     }
 
     private func write(_ frames: [Int: RGBImage], text: [PNGText]) throws {

@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import ImageCore
 import TensorKit
 import Testing
 
@@ -259,6 +260,23 @@ struct PacingTests {
         let steps = zip(retimed, retimed.dropFirst()).map { Double($1 - $0) + ($0 < 0.5 && $1 > 0.5 ? 2 : 0) }
         #expect(steps.count(where: { $0 > 1 }) == 1)
         #expect(steps.filter { $0 < 1 }.allSatisfy { $0 > 0.05 && $0 < 0.2 }, "\(steps)")
+    }
+
+    @Test func theEmbedderOfTheSpaceMeasures() throws {
+        let space = try Space.builtIn()
+        let distance = try space.faceDistance()
+        #expect(distance.title.contains("embedder"))
+        let photos = try RGBImage(
+            contentsOfFile: space.folder.appendingPathComponent("photos/\(space.identities.names[0]).jpg").path)
+        let other = try RGBImage(
+            contentsOfFile: space.folder.appendingPathComponent("photos/\(space.identities.names[7]).jpg").path)
+        let square = { (strip: RGBImage, place: Int) in
+            strip.cropped(x: place * strip.height, y: 0, side: strip.height)
+        }
+        // The same photograph, another one of the same person, another person.
+        let steps = distance.steps([square(photos, 0), square(photos, 0), square(photos, 1), square(other, 0)])
+        #expect(steps.count == 3 && steps[0] < 1e-3 && steps[1] > 0.01 && steps[2] > 1.5 * steps[1], "\(steps)")
+        #expect(LowFrequencyDistance().title != distance.title)
     }
 
     @Test func slerpIsRoundInThePriorsUnits() {

@@ -35,8 +35,8 @@ final class Studio {
     /// Whether a picture of the default size is a matter of a second at most, so that one can be drawn just to warm up.
     var isSmall: Bool { description.defaults.width * description.defaults.height <= 128 * 128 }
 
-    /// What tells how much a step of a walk changes the face.
-    private(set) lazy var faceDistance: any FaceDistance = LowFrequencyDistance()
+    /// What tells how much a step of a walk changes the face. A damaged embedder is no reason to draw no walk.
+    private(set) lazy var faceDistance: any FaceDistance = (try? space.faceDistance()) ?? LowFrequencyDistance()
 
     /// Keeps a finished picture for this session.
     func keep(_ image: RGBImage, for request: RenderRequest) {

@@ -11,12 +11,13 @@ struct EncodeCommand: ParsableCommand {
         commandName: "encode",
         abstract: "Find the weight code of LoRA weights.",
         discussion: """
-            WHAT is a LoRA vector (.safetensors with one tensor of the space's length; --row chooses from a list), an identity of the space, or \
-            a .z file or picture whose code belongs to the space's other model: --model pca turns a code of the weight VAE into one of the PCA. \
-            Says how much of the weights the code keeps.
+            WHAT is a LoRA adapter with the layers of the space (a PEFT folder, a file of PEFT, diffusers or kohya), a LoRA vector (one tensor \
+            of the space's length; --row chooses from a list), an identity of the space, or a .z file or picture whose code belongs to the \
+            space's other model: --model pca turns a code of the weight VAE into one of the PCA. Says how much of the weights the code keeps.
 
             Examples:
               w2w encode anna.safetensors --out anna.z
+              w2w encode anna-peft/ --out anna.z
               w2w encode p00042 --model pca --out p42-pca.z
               w2w encode face.png --model pca --out face-pca.z
             """
@@ -81,12 +82,13 @@ struct DecodeCommand: ParsableCommand {
         abstract: "Turn a weight code into LoRA weights.",
         discussion: """
             CODE is a .z file or a picture of w2w, or an identity of the space, whose code is decoded (its own weights are what `w2w export` \
-            gives). The result is the LoRA vector, one tensor `weights` [1, n] in the order of the space's layout.json; `w2w encode` reads it \
-            back.
+            gives). The result is the LoRA vector, one tensor `weights` [1, n] in the order of the space's layout.json, or with --format an \
+            adapter for other programs; `w2w encode` reads each of them back.
 
             Examples:
               w2w decode people/001.z --out 001.safetensors
-              w2w decode p00042 --model pca --out p42-pca.safetensors
+              w2w decode face.png --format peft --out face-peft             a folder for PeftModel.from_pretrained(unet, "face-peft")
+              w2w decode p00042 --model pca --format kohya --out p42-pca.safetensors
             """
     )
 
@@ -95,23 +97,25 @@ struct DecodeCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("A .z file, a picture that carries a code, or an identity.", valueName: "code"))
     var code: String
 
-    @Option(help: ArgumentHelp("The result, .safetensors.", valueName: "file"))
+    @Option(help: "A folder of PEFT, a file of kohya's kind, or the LoRA vector.")
+    var format: AdapterFormat = .vector
+
+    @Option(help: ArgumentHelp("The result: a folder for peft, .safetensors for kohya and vector.", valueName: "path"))
     var out: String
 
-    func validate() throws {
-        try OutputFile.validate(out, kinds: ["safetensors"])
-    }
+    func validate() throws { try format.validate(out: out) }
 
     func run() throws {
         let opened = try space.openedSpace()
         let (values, name) = try WeightsArgument.code(of: code, in: opened)
         let vector = try opened.decode(Tensor([1, values.count], values))
-        try LoRAVectorFile.write(
-            vector, layout: opened.layout,
-            metadata: [
-                "w2w:name": name, "w2w:space": opened.manifest.name, "w2w:space-fingerprint": try opened.fingerprint(),
-                "w2w:origin": "decoded from a code of the \(opened.model?.title ?? "space")",
-            ], to: URL(fileURLWithPath: out))
+        let kind = opened.kind.flatMap { WeightModel(rawValue: $0.rawValue) }
+        let title = opened.model?.title ?? "space"
+        let record = CodeRecord(
+            name: name, space: opened.manifest.name, spaceFingerprint: try opened.fingerprint(), model: kind,
+            origin: "decoded from a code of the \(title)", lineage: [name, "decoded (\(title))"], code: values)
+        let metadata = try PictureMetadata.fileTexts(for: record, subject: .code(WeightCode(values)))
+        try format.write(vector, of: opened, metadata: metadata, to: out)
         print("\(name): \(opened.layout.vectorLength) numbers -> \(out)")
     }
 }
@@ -121,11 +125,11 @@ enum WeightsArgument {
     /// The LoRA vector of a file or of a person.
     /// - Throws: `CommandFailure`, `SpaceError`, `CheckpointError`: what is wrong with it.
     static func vector(of argument: String, row: Int?, in opened: Space) throws -> (vector: Tensor, name: String) {
-        if opened.row(of: argument) == nil, FileManager.default.fileExists(atPath: argument) {
-            let name = ((argument as NSString).lastPathComponent as NSString).deletingPathExtension
-            if (argument as NSString).pathExtension.lowercased() == "safetensors" {
-                return (try LoRAVectorFile.read(URL(fileURLWithPath: argument), layout: opened.layout, row: row), name)
-            }
+        let path = (argument as NSString).expandingTildeInPath
+        if opened.row(of: argument) == nil, LoRAVectorFile.mayBe(path) {
+            let url = URL(fileURLWithPath: path)
+            let name = url.hasDirectoryPath ? url.lastPathComponent : url.deletingPathExtension().lastPathComponent
+            return (try LoRAVectorFile.read(url, layout: opened.layout, row: row), name)
         }
         if let place = opened.row(of: argument), opened.weights != nil { return (try opened.vector(at: place), argument) }
         // A code: decoded by the model that it belongs to.

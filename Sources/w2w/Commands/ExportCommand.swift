@@ -41,10 +41,10 @@ struct ExportCommand: ParsableCommand {
     var out: String
 
     func validate() throws {
-        switch format {
-        case .peft: break
-        case .kohya, .vector: try OutputFile.validate(out, kinds: ["safetensors"])
-        case .code: try OutputFile.validate(out, kinds: ["z"])
+        if let form = AdapterFormat(rawValue: format.rawValue) {
+            try form.validate(out: out)
+        } else {
+            try OutputFile.validate(out, kinds: ["z"])
         }
     }
 
@@ -55,32 +55,16 @@ struct ExportCommand: ParsableCommand {
         let found = try ResumePoint(identity, in: description)
         var record = try found.record(in: description)
         record.lineage = (record.lineage ?? [record.origin]) + ["exported as \(format.rawValue)"]
-        let url = URL(fileURLWithPath: (out as NSString).expandingTildeInPath)
-        let layout = opened.space.layout
-        if format == .code {
+        if let form = AdapterFormat(rawValue: format.rawValue) {
+            let metadata = try PictureMetadata.fileTexts(for: record, subject: found.subject)
+            try form.write(try opened.vector(of: found.subject), of: opened.space, metadata: metadata, to: out)
+        } else {
             guard !record.code.isEmpty else {
                 throw CommandFailure(
                     "the space '\(description.name)' has neither a weight VAE nor a PCA, so '\(found.name)' has no code.",
                     advice: "Export it as peft, kohya or vector, or train a model with `w2w train`.")
             }
-            try WholeFile.write(Array((try record.json() + "\n").utf8), to: url.path)
-        } else {
-            let vector = try opened.vector(of: found.subject)
-            let metadata = try PictureMetadata.fileTexts(for: record, subject: found.subject)
-            switch format {
-            case .peft:
-                if let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path),
-                    contents.contains(where: { !$0.hasPrefix("adapter_") })
-                {
-                    throw CommandFailure(
-                        "the folder '\(out)' holds other files; nothing was written.", advice: "Give --out another folder.")
-                }
-                try AdapterExport.writePEFT(
-                    vector, layout: layout, base: opened.space.baseFolder.path, metadata: metadata, to: url)
-            case .kohya: try AdapterExport.writeKohya(vector, layout: layout, metadata: metadata, to: url)
-            case .vector: try AdapterExport.writeVector(vector, layout: layout, metadata: metadata, to: url)
-            case .code: break
-            }
+            try WholeFile.write(Array((try record.json() + "\n").utf8), to: (out as NSString).expandingTildeInPath)
         }
         print("\(found.name) as \(format.rawValue): \(out)")
     }

@@ -1,0 +1,157 @@
+import Foundation
+import Testing
+
+/// `encode`, `decode`, `edit` and `directions` on the built-in space, as a person types them.
+@Suite struct WeightCommandTests {
+    private let home: ExplorerProgram.Home
+    private let folder: URL
+
+    init() throws {
+        home = try ExplorerProgram.Home()
+        folder = URL(fileURLWithPath: home.path)
+    }
+
+    private func run(_ line: String) async throws -> ProgramRun {
+        try await ProgramRun(line.split(separator: " ").map(String.init), home: home, in: folder)
+    }
+
+    private func place(_ name: String) -> URL { folder.appendingPathComponent(name) }
+
+    private func code(_ name: String) throws -> [Double] {
+        let json = try JSONSerialization.jsonObject(with: Data(contentsOf: place(name))) as? [String: Any]
+        return try #require(json?["code"] as? [Double])
+    }
+
+    /// A safetensors file with one tensor of float32 numbers.
+    private func writeTensor(_ name: String, shape: [Int], _ values: [Float], to file: String) throws {
+        let header = Data(
+            "{\"\(name)\":{\"dtype\":\"F32\",\"shape\":\(shape),\"data_offsets\":[0,\(values.count * 4)]}}".utf8)
+        var data = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) }
+        data += header + values.withUnsafeBytes { Data($0) }
+        try data.write(to: place(file))
+    }
+
+    /// The built-in space by links, with some parts replaced.
+    private func space(_ name: String, replacing parts: [String: String]) throws -> URL {
+        let built = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../Sources/WeightSpace/Resources/BuiltInSpace").standardizedFileURL
+        let url = place(name)
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        for item in try FileManager.default.contentsOfDirectory(atPath: built.path) {
+            if let text = parts[item] {
+                try Data(text.utf8).write(to: url.appendingPathComponent(item))
+            } else {
+                try FileManager.default.createSymbolicLink(
+                    at: url.appendingPathComponent(item), withDestinationURL: built.appendingPathComponent(item))
+            }
+        }
+        return url
+    }
+
+    /// A wrong input ends in two lines, names what is wrong and leaves nothing behind.
+    private func expectRefusal(
+        _ line: String, _ expected: String, status: Int32 = 1, location: SourceLocation = #_sourceLocation
+    ) async throws {
+        let before = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0 != "state" && $0 != "cache" }
+        let run = try await run(line)
+        #expect(run.status == status, "\(run.error)", sourceLocation: location)
+        #expect(run.error.contains(expected), "\(run.error)", sourceLocation: location)
+        #expect(run.errorLines.count <= 2, "\(run.error)", sourceLocation: location)
+        let after = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0 != "state" && $0 != "cache" }
+        #expect(Set(before) == Set(after), sourceLocation: location)
+    }
+
+    @Test func everyFormIsDecodedAndEncodedBack() async throws {
+        for (format, name) in [("peft", "p42"), ("kohya", "p42-kohya.safetensors"), ("vector", "p42-vector.safetensors")] {
+            let decoded = try await run("decode p00042 --format \(format) --out \(name)")
+            #expect(decoded.status == 0, "\(decoded.error)")
+            let encoded = try await run("encode \(name) --out \(format).z")
+            #expect(encoded.status == 0, "\(encoded.error)")
+            #expect(encoded.output.contains("vanilla VAE, 64 numbers; keeps 0.9"), "\(encoded.output)")
+        }
+        #expect(try code("peft.z") == code("kohya.z") && code("peft.z") == code("vector.z"))
+        // The file carries the code that it was decoded from, and the explorer's commands go on from it.
+        let again = try await run("decode p42 --out again.safetensors")
+        #expect(again.status == 0, "\(again.error)")
+        let first = try Data(contentsOf: place("p42-vector.safetensors")).suffix(6272 * 4)
+        #expect(try Data(contentsOf: place("again.safetensors")).suffix(6272 * 4) == first)
+        // In the coordinates of the other model.
+        let other = try await run("encode vector.z --model pca --out pca.z")
+        #expect(other.status == 0 && other.output.contains("PCA, 64 numbers"), "\(other.output)\(other.error)")
+        #expect(try code("pca.z") != code("vector.z"))
+    }
+
+    @Test func weightsThatCannotBeEncodedAreRefused() async throws {
+        var vector = [Float](repeating: 0.01, count: 6272)
+        vector[17] = .nan
+        try writeTensor("weights", shape: [1, 6272], vector, to: "nan.safetensors")
+        try writeTensor("weights", shape: [2, 6272], vector + vector, to: "two.safetensors")
+        try writeTensor("weights", shape: [1, 100], Array(vector.prefix(100)), to: "short.safetensors")
+        try writeTensor("conv.weight", shape: [2, 50], Array(vector.prefix(100)), to: "strange.safetensors")
+        try Data("no file of tensors".utf8).write(to: place("text.safetensors"))
+        try await expectRefusal("encode nan.safetensors --out a.z", "nan.safetensors: holds weights that are not finite")
+        try await expectRefusal("encode two.safetensors --out a.z", "holds 2 vectors")
+        try await expectRefusal("encode two.safetensors --row 2 --out a.z", "has no row 2")
+        try await expectRefusal("encode short.safetensors --out a.z", "LoRA vectors of this space have 6272 numbers")
+        try await expectRefusal("encode strange.safetensors --out a.z", "LoRA vectors of this space have 6272 numbers")
+        try await expectRefusal("encode text.safetensors --out a.z", "text.safetensors")
+        try await expectRefusal("encode nobody --out a.z", "'built-in' has no such identity")
+        try await expectRefusal("encode p00042 --out a.png", "Let its name end in .z", status: 2)
+        try await expectRefusal("decode p00042 --format kohya --out folder", "Let its name end in .safetensors", status: 2)
+        try await expectRefusal("decode nan.safetensors --out b.safetensors", "carries no weight code")
+        try FileManager.default.createDirectory(at: place("full"), withIntermediateDirectories: false)
+        try Data().write(to: place("full/letter.txt"))
+        try await expectRefusal("decode p00042 --format peft --out full", "holds other files; nothing was written")
+    }
+
+    @Test func attributesThatAreNotThereAreNamed() async throws {
+        try await expectRefusal("directions --find Nose", "'built-in' has no attribute 'Nose'\nIt has Big_Nose, Pointy_Nose.")
+        try await expectRefusal("directions --find Young --hold Nose", "no attribute 'Nose'")
+        try await expectRefusal("directions --find Young --hold Young", "Young cannot be set and held at once")
+        try await expectRefusal("directions --hold Young", "give --find ATTRIBUTE", status: 2)
+        try await expectRefusal("directions --forget nothing", "no direction is kept under the name 'nothing'")
+        try await expectRefusal("edit p00042 --set Nose=1 --out a.png", "no attribute or direction 'Nose'.\nIt has Big_Nose")
+        try await expectRefusal("edit p00042 --set Young=1 --hold Nose --out a.png", "no attribute or direction 'Nose'")
+        try await expectRefusal("edit nobody --set Young=1 --out a.png", "no identity 'nobody'")
+        try await expectRefusal("edit p00042 --set Young=nan --out a.png", "should be a name and a strength", status: 2)
+        try await expectRefusal("edit p00042 --set Young --out a.png", "should be a name and a strength", status: 2)
+        try await expectRefusal("edit p00042 --set Young=1 --inject-at 1001 --out a.png", "outside 0 to 1000", status: 2)
+    }
+
+    @Test func labelsThatDoNotMatchTheRowsAreRefused() async throws {
+        let missing = try space("short", replacing: ["identities.csv": "identity,Male\np00001,1\np00002,0\n"])
+        try await expectRefusal("directions --space \(missing.path) --find Male", "[2 identities, 6272 numbers of the layout]")
+        let broken = try space("broken", replacing: ["identities.csv": "identity,Male\np00001,1\np00002,0,1\n"])
+        try await expectRefusal("directions --space \(broken.path)", "identities.csv:3:")
+        try await expectRefusal("edit p00001 --set Male=1 --space \(broken.path) --out a.png", "identities.csv:3:")
+    }
+
+    @Test func aDirectionIsFoundKeptSharedAndUsed() async throws {
+        let found = try await run("directions --find Young --hold Gray_Hair --name younger --keep --out shared.json")
+        #expect(found.status == 0 && found.output.contains("younger"), "\(found.output)\(found.error)")
+        #expect(try await run("directions").output.contains("younger"))
+        let edited = try await run("edit p00042 --set younger=+1 --steps 1 --out a.png --code a.z")
+        #expect(
+            edited.status == 0 && edited.output.contains("younger +1") || edited.output.contains("Young +1"), "\(edited.error)")
+        // The code has moved, and the picture carries it.
+        let before = try await run("encode p00042 --out before.z")
+        #expect(before.status == 0)
+        #expect(try code("a.z") != code("before.z"))
+        let picture = try await run(
+            "edit a.png --set Eyeglasses=-0.5 --hold Male --steps 1 --inject-at 700 --out b.png --code b.z")
+        #expect(picture.status == 0, "\(picture.error)")
+        let record = try #require(
+            try JSONSerialization.jsonObject(with: Data(contentsOf: place("b.z"))) as? [String: Any])
+        let lineage = try #require(record["lineage"] as? [String])
+        #expect(lineage.count == 3 && lineage.last?.contains("holding Male") == true, "\(lineage)")
+        // Forgotten, it comes back from the file that was shared.
+        #expect(try await run("directions --forget younger").status == 0)
+        #expect(!(try await run("directions").output.contains("younger")))
+        #expect(try await run("directions --add shared.json").output.contains("younger"))
+        let damaged = try String(contentsOf: place("shared.json"), encoding: .utf8).replacingOccurrences(
+            of: "\"step\"", with: "\"stepp\"")
+        try Data(damaged.utf8).write(to: place("damaged.json"))
+        try await expectRefusal("directions --add damaged.json", "\"stepp\" is unknown")
+        try await expectRefusal("directions --add shared.json --model pca", "was found in another space or for its VAE")
+    }
+}
