@@ -95,7 +95,7 @@ import Testing
         try await expectRefusal("encode short.safetensors --out a.z", "LoRA vectors of this space have 6272 numbers")
         try await expectRefusal("encode strange.safetensors --out a.z", "LoRA vectors of this space have 6272 numbers")
         try await expectRefusal("encode text.safetensors --out a.z", "text.safetensors")
-        try await expectRefusal("encode nobody --out a.z", "'built-in' has no such identity")
+        try await expectRefusal("encode nobody --out a.z", "the space 'built-in' has no such identity")
         try await expectRefusal("encode p00042 --out a.png", "Let its name end in .z", status: 2)
         try await expectRefusal("decode p00042 --format kohya --out folder", "Let its name end in .safetensors", status: 2)
         try await expectRefusal("decode nan.safetensors --out b.safetensors", "carries no weight code")

@@ -132,6 +132,11 @@ enum WeightsArgument {
             return (try LoRAVectorFile.read(url, layout: opened.layout, row: row), name)
         }
         if let place = opened.row(of: argument), opened.weights != nil { return (try opened.vector(at: place), argument) }
+        guard opened.row(of: argument) != nil || FileManager.default.fileExists(atPath: path) else {
+            throw CommandFailure(
+                "there is no file '\(argument)', and the space '\(opened.manifest.name)' has no such identity.",
+                advice: "Name LoRA weights, an identity, or a file that carries a code.")
+        }
         // A code: decoded by the model that it belongs to.
         let wanted = opened.kind
         let file = opened.row(of: argument) == nil ? try CodeFile.read(argument) : nil
