@@ -34,7 +34,7 @@ import ScreenModel
         noecho()
         nonl()
         keypad(window, true)
-        // A refresh is never put off because keys are waiting, and lines are never moved by scrolling: pictures would go with them.
+        // A refresh is never put off because keys are waiting.
         typeahead(-1)
         idlok(window, false)
         idcok(window, false)
@@ -89,11 +89,25 @@ import ScreenModel
     /// - Parameters:
     ///   - grid: the text, with `pictureCell` where pictures are.
     ///   - cursor: where the text cursor blinks, nil to hide it.
-    func show(_ grid: CellGrid, cursor: Point?) {
+    ///   - keepsLines: whether lines that have moved are written anew rather than scrolled, since pictures would go with them.
+    func show(_ grid: CellGrid, cursor: Point?, keepsLines: Bool) {
         let area = grid.bounds.intersection(Rect(x: 0, y: 0, columns: size.columns, rows: size.rows))
         if shown?.size != grid.size { shown = nil }
-        if shown == nil { werase(window) }
-        for y in 0..<area.rows { update(row: y, columns: area.columns, grid: grid) }
+        let isRepaint = shown == nil
+        if isRepaint { werase(window) }
+        // Whatever `idlok` says, curses scrolls a part of the screen when it finds a line of the old screen elsewhere in the new one and
+        // nowhere else. Of one changed line at a time it finds none: what the line takes over still stands in its old place, too.
+        var hasUnsent = false
+        for y in 0..<area.rows where differs(row: y, columns: area.columns, grid: grid) {
+            if hasUnsent, keepsLines, !isRepaint {
+                leaveok(window, true)
+                curs_set(0)
+                wnoutrefresh(window)
+                doupdate()
+            }
+            update(row: y, columns: area.columns, grid: grid)
+            hasUnsent = true
+        }
         shown = grid
         if let cursor, grid.bounds.contains(cursor) {
             leaveok(window, false)
@@ -129,6 +143,12 @@ import ScreenModel
     func enter() {
         reset_prog_mode()
         repaint()
+    }
+
+    private func differs(row y: Int, columns: Int, grid: CellGrid) -> Bool {
+        guard let shown else { return true }
+        let start = y * grid.size.columns
+        return shown.cells[start..<(start + columns)] != grid.cells[start..<(start + columns)]
     }
 
     private func update(row y: Int, columns: Int, grid: CellGrid) {

@@ -45,7 +45,7 @@ extension TerminalScreen {
         var grid = frame.grid
         for rect in pictures.reservedCells { grid.fill(rect, with: CursesScreen.pictureCell) }
         if let shownGrid { pictures.textChanges(from: shownGrid, to: grid) }
-        curses.show(grid, cursor: frame.cursor)
+        curses.show(grid, cursor: frame.cursor, keepsLines: !pictures.reservedCells.isEmpty)
         shownGrid = grid
         current = frame
         inputSinceFlush = false

@@ -21,7 +21,10 @@ final class Demo {
     /// A draft is shown until the finished picture replaces it.
     var draftUntil: ContinuousClock.Instant?
 
-    enum Page { case preview, gallery, strip }
+    /// How far the list is scrolled.
+    var offset = 10
+
+    enum Page { case preview, gallery, strip, list }
 
     init(arguments: [String], environment: [String: String]) throws {
         var options = TerminalOptions(errorLog: environment["DEMO_LOG"], environment: environment)
@@ -63,6 +66,9 @@ final class Demo {
         case .character("g"): page = .gallery
         case .character("m"): page = .strip
         case .character("p"): page = .preview
+        case .character("v"): page = .list
+        case .pageUp: offset -= 5
+        case .pageDown: offset += 5
         case .character("o"): overlay.toggle()
         case .character("X"): raise(SIGSEGV)
         case .character("T"):
@@ -96,6 +102,10 @@ final class Demo {
             screen.present(Frame(grid: grid)) { _ in nil }
             return
         }
+        if page == .list {
+            showList(size)
+            return
+        }
         let accent = Style(foreground: Colour(index: 215, rgb: 0xe8a868))
         let dim = Style(foreground: Colour(index: 239, rgb: 0x4b5059))
         let body = Rect(x: 0, y: 0, columns: size.columns, rows: size.rows - 1)
@@ -126,9 +136,21 @@ final class Demo {
         screen.present(Frame(grid: grid, placements: placements)) { pictures[$0] }
     }
 
+    /// Lines over the whole width that move up or down, and a picture beside them that stays.
+    func showList(_ size: Size) {
+        var grid = CellGrid(size: size)
+        for row in 0..<(size.rows - 1) {
+            grid.put("line \(row + offset) of a list that is longer than the window is high", x: 16, y: row)
+        }
+        grid.put("from \(offset) on", x: 1, y: size.rows - 1)
+        let face = place("list", Rect(x: 2, y: 2, columns: 12, rows: 6), sliders, false)
+        screen.present(Frame(grid: grid, placements: [face])) { pictures[$0] }
+    }
+
     func places(in rect: Rect, grid: inout CellGrid) -> [ImagePlacement] {
         let isDraft = draftUntil != nil
         switch page {
+        case .list: return []
         case .preview: return [place("preview", rect, sliders, isDraft)]
         case .gallery:
             let columns = max(1, rect.columns / 11)

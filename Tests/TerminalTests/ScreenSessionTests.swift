@@ -88,6 +88,29 @@ import Testing
         try await expectCleanEnd(session)
     }
 
+    @Test func linesThatMoveLeaveThePictureWhereItIs() async throws {
+        let session = try start()
+        defer { session.end() }
+        try await session.waitForPictures(1)
+        session.send("v")
+        try await session.waitForText("from 10 on")
+        try await session.waitForPictures(1)
+        try await session.waitForQuiet()
+        session.forgetTouches()
+        let drawn = session.model.drawnPictureCount
+        for (key, first) in [(Session.SpecialKey.pageDown, 15), (.pageDown, 20), (.pageUp, 15), (.pageUp, 10)] {
+            session.send(key)
+            try await session.waitForText("from \(first) on")
+            try await session.waitForQuiet()
+            #expect(session.model.text.contains("line \(first + 22) of"))
+        }
+        #expect(session.model.touches.isEmpty, "curses scrolled the picture or wrote over it")
+        #expect(session.model.intactPictures.count == 1)
+        #expect(session.model.drawnPictureCount == drawn, "a picture that stays is not sent again")
+        session.send("q")
+        try await expectCleanEnd(session)
+    }
+
     @Test func withoutSixelThereAreBlocks() async throws {
         let session = try start(.noSixel)
         defer { session.end() }
