@@ -1,10 +1,13 @@
+import ImageCore
+
 /// What the engine can be asked to do. A command is a value; nothing of it is shared with the engine.
 public enum EngineCommand: Sendable {
-    /// Opens a space (nil: the built-in one) and loads its models. Ends with `.opened` before `.finished`.
-    case open(SpaceSource)
+    /// Opens a space and loads its models, in the coordinates of one of them: its weight VAE where it has one, unless another is named. Tells
+    /// `.opened` as soon as it can be shown, `.typicality` soon after, and ends when pictures can be drawn.
+    case open(SpaceSource, model: WeightModel? = nil)
     /// Chooses another of the open space's models (`SpaceDescription.models`). Nothing is loaded anew: `.opened` follows at once with the
     /// description in that model's coordinates, under a fingerprint of its own, and codes mean that model's from then on. Jobs asked for
-    /// before it are cancelled, since their codes are of the other model. A space is opened with its weight VAE where it has one.
+    /// before it are cancelled, since their codes are of the other model. `.typicality` follows.
     case use(WeightModel)
     /// A picture to look at while it comes into being: several `.picture` events, coarse to fine. A newer preview replaces a queued one,
     /// and a running one as soon as its first look is out.
@@ -21,6 +24,9 @@ public enum EngineCommand: Sendable {
     case keepDirection(DirectionDescription)
     /// Forgets a direction that was kept under this name. Answers like `keepDirection`.
     case forgetDirection(String)
+    /// How alike pictures of faces are to the face embedder of the space: `.compared`. Fails where there is none
+    /// (`SpaceDescription.hasEmbedder`).
+    case compare([RGBImage])
     /// New people: `.sampled`.
     case sample(SampleRequest)
     /// The frames between two people: one `.frame` each, both ends first, then the middle outwards. A newer morph replaces the running one.

@@ -4,10 +4,13 @@ import ImageCore
 public enum EngineEvent: Sendable {
     case progress(JobID, Progress)
     case opened(JobID, SpaceDescription)
+    /// How ordinary codes of the model in use are; does not come where there are too few identities to tell.
+    case typicality(JobID, TypicalityGauge)
     case picture(JobID, Picture)
     case thumbnail(JobID, Picture)
     case sampled(JobID, [WeightCode])
     case directions(JobID, [DirectionDescription])
+    case compared(JobID, FaceComparison)
     case frame(JobID, MorphFrame)
     case paced(JobID, MorphPacing)
 
@@ -18,7 +21,7 @@ public enum EngineEvent: Sendable {
     public var job: JobID {
         switch self {
         case .progress(let id, _), .opened(let id, _), .picture(let id, _), .thumbnail(let id, _), .sampled(let id, _),
-            .directions(let id, _), .paced(let id, _),
+            .directions(let id, _), .paced(let id, _), .typicality(let id, _), .compared(let id, _),
             .frame(let id, _), .finished(let id), .cancelled(let id), .failed(let id, _):
             id
         }
@@ -119,14 +122,17 @@ public struct MorphPacing: Sendable, Hashable {
     public var distance: String
     /// Where the frames lie on the path, 0...1, rising, one for each.
     public var positions: [Float]
+    /// How much each step changes the face, one less than frames, in the unit of `distance`.
+    public var steps: [Float]
     /// Largest step of the walk as a multiple of the mean step: 1 is even.
     public var unevenness: Float
     /// The same of the walk in equal steps of the path, before it was retimed.
     public var unevennessBefore: Float
 
-    public init(distance: String, positions: [Float], unevenness: Float, unevennessBefore: Float) {
+    public init(distance: String, positions: [Float], steps: [Float], unevenness: Float, unevennessBefore: Float) {
         self.distance = distance
         self.positions = positions
+        self.steps = steps
         self.unevenness = unevenness
         self.unevennessBefore = unevennessBefore
     }

@@ -23,13 +23,17 @@ public struct SpaceDescription: Sendable {
     /// Held-out reconstruction of the LoRA vectors, R2, if the space records it.
     public var reconstructionR2: Float?
 
+    /// Whether the space has a face embedder, for `EngineCommand.compare`.
+    public var hasEmbedder: Bool
+
     /// Measures, training and files.
     public var record: SpaceRecord
 
     public init(
         name: String, path: String, fingerprint: String, vectorLength: Int, decoder: String, axes: [AxisDescription],
         identities: IdentityTable, defaults: GenerationSettings, reconstructionR2: Float? = nil, model: WeightModel? = .vae,
-        models: [WeightModel] = [.vae], directions: [DirectionDescription] = [], record: SpaceRecord = SpaceRecord()
+        models: [WeightModel] = [.vae], directions: [DirectionDescription] = [], hasEmbedder: Bool = false,
+        record: SpaceRecord = SpaceRecord()
     ) {
         self.name = name
         self.path = path
@@ -43,6 +47,7 @@ public struct SpaceDescription: Sendable {
         self.model = model
         self.models = models
         self.directions = directions
+        self.hasEmbedder = hasEmbedder
         self.record = record
     }
 

@@ -5,6 +5,8 @@ import ScreenModel
 public struct ExplorerOptions: Sendable {
     /// The space to open.
     public var space: SpaceSource
+    /// The model whose coordinates count; nil for the weight VAE where the space has one.
+    public var weightModel: WeightModel?
     /// Window at the start; later sizes come as `InputEvent.resized`.
     public var size: Size
     /// What the terminal can show: `.ascii` where there is no UTF-8.
@@ -29,13 +31,15 @@ public struct ExplorerOptions: Sendable {
     public var notice: String?
 
     public init(
-        space: SpaceSource = .builtIn, size: Size = Size(columns: 80, rows: 24), glyphs: GlyphSet = .unicode,
+        space: SpaceSource = .builtIn, weightModel: WeightModel? = nil, size: Size = Size(columns: 80, rows: 24),
+        glyphs: GlyphSet = .unicode,
         cellAspect: Double = 2,
         themes: [Theme] = Theme.builtIn, keys: KeyTable = .standard, randomSeed: UInt64 = 0, isFirstRun: Bool = false,
         resumesLastWalk: Bool = true,
         secondsFromUTC: Int = 0, start: CodeRecord? = nil, notice: String? = nil
     ) {
         self.space = space
+        self.weightModel = weightModel
         self.size = size
         self.glyphs = glyphs
         self.cellAspect = cellAspect

@@ -84,7 +84,7 @@ struct MorphCommand: ParsableCommand {
             throw Cancelled(kept: "\(done.count) of \(frames) pictures are in \(out).")
         }
         try write(done, text: text)
-        if let pacing {
+        if path == .even, let pacing {
             let figure = { (value: Float) in String(format: "%.2f", value) }
             print(
                 "largest step \(figure(pacing.unevenness)) times the mean, before \(figure(pacing.unevennessBefore)), by the "

@@ -1,4 +1,5 @@
 import EngineAPI
+import ImageCore
 import ScreenModel
 import Testing
 
@@ -113,6 +114,66 @@ import Testing
         story.press("x")
         story.press(.escape)
         #expect(story.model.contact == nil && story.step?.settings.seed == 89)
+    }
+
+    @Test("the seed test states how alike the faces are, where the space has a face embedder")
+    func likeness() throws {
+        var description = TestSpace.description()
+        description.hasEmbedder = true
+        var story = Story.opened(description)
+        func comparisons() -> [(JobID, [RGBImage])] {
+            story.all.compactMap { if case .submit(.compare(let images), let id) = $0 { (id, images) } else { nil } }
+        }
+        story.press("x")
+        story.finishThumbnails(4)
+        #expect(comparisons().isEmpty, "not before all faces are there")
+        story.finishThumbnails()
+        let (id, images) = try #require(comparisons().first)
+        #expect(images.count == 6)
+        story.press(.right)
+        #expect(comparisons().count == 1, "asked once")
+        var table = [Float](repeating: 0.9, count: 36)
+        for place in 0..<6 {
+            table[place * 7] = 1
+            // The last one is somebody else.
+            if place < 5 { (table[place * 6 + 5], table[30 + place]) = (0.2, 0.2) }
+        }
+        story.send(
+            .engine(.compared(id, FaceComparison(count: 6, likeness: table, samePerson: 0.95, differentPeople: 0.01))))
+        let mean = Format.similarity((4 * 0.9 + 0.2) / 5)
+        #expect(story.screen.contains("seed 88  \(mean)") && story.screen.contains("seed 93  .20"))
+        #expect(story.screen.contains("two people .01 · one person .95 · these alike .67"))
+        // Another face has another answer; a late one is not taken for it.
+        story.press("x")
+        story.press(.right)
+        story.press("x")
+        story.send(.engine(.compared(id, FaceComparison(count: 6, likeness: table))))
+        #expect(!story.screen.contains("alike .67"))
+        // Without an embedder nobody asks.
+        var plain = Story.opened()
+        plain.press("x")
+        plain.finishThumbnails()
+        #expect(!plain.all.contains { if case .submit(.compare, _) = $0 { true } else { false } })
+    }
+
+    @Test("typicality comes from the engine and changes with the face; until then nothing is claimed")
+    func typicality() throws {
+        var story = Story(ExplorerOptions(size: Size(columns: 120, rows: 34), resumesLastWalk: false))
+        let (id, _) = try #require(story.lastSubmitted(where: { if case .open = $0 { true } else { false } }))
+        story.send(.engine(.opened(id, TestSpace.description())))
+        #expect(story.screen.contains("typical") && !story.screen.contains(" %"))
+        story.send(.engine(.typicality(id, TestSpace.gauge)))
+        let code = try #require(story.step?.code)
+        #expect(story.screen.contains(Format.percent(TestSpace.gauge(code))))
+        story.press("R")
+        #expect(story.screen.contains("100 %"))
+    }
+
+    @Test("the model that the command line names is the one that is opened")
+    func namedModel() {
+        let story = Story(ExplorerOptions(weightModel: .pca, resumesLastWalk: false))
+        #expect(
+            story.all.contains { if case .submit(.open(.builtIn, model: .pca), _) = $0 { true } else { false } })
     }
 
     @Test("the models stand side by side and follow the sliders; the person's own weights stand there until something is changed")

@@ -99,16 +99,12 @@ import Testing
         #expect(index.spokenName(of: 3) == "axis 03")
     }
 
-    @Test("sigma, typicality and similarity")
+    @Test("sigma and similarity")
     func index() {
         let index = SpaceIndex(TestSpace.description(identities: 400))
         let centre = index.description.centre
         #expect(index.sigma(centre, 4) == 0)
         #expect(index.coordinate(sigma: -1.5, 4) == 0.5 - 3)
-        #expect(index.typicality(centre) == 1)
-        #expect(index.typicality(WeightCode(Array(repeating: 100, count: 12))) == 0)
-        let shares = (0..<400).compactMap { index.typicality(index.description.identities.code(at: $0)) }
-        #expect(abs(shares.reduce(0, +) / 400 - 0.5) < 0.05)
         let a = index.description.identities.code(at: 0)
         #expect(abs(index.similarity(a, a) - 1) < 1e-5)
         let mirrored = WeightCode(a.values.map { 1 - $0 })

@@ -55,6 +55,12 @@ enum TestSpace {
         }
     }
 
+    /// Ordinary in the middle, less so the farther out: half at one deviation on every axis.
+    static let gauge = TypicalityGauge { code in
+        let far = code.values.reduce(Float(0)) { $0 + abs($1 - 0.5) / 2 } / Float(max(1, code.count))
+        return max(0, 1 - far / 2)
+    }
+
     static func picture(_ shade: UInt8 = 128, side: Int = 16) -> RGBImage {
         RGBImage(width: side, height: side, filledWith: (shade, shade, shade))
     }
@@ -94,6 +100,7 @@ struct Story {
         guard let (id, _) = lastSubmitted(where: { if case .open = $0 { true } else { false } }) else { return }
         send(.engine(.opened(id, description)))
         let after = effects
+        send(.engine(.typicality(id, TestSpace.gauge)))
         send(.engine(.finished(id)))
         effects = after + effects
     }

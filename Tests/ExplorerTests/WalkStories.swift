@@ -9,7 +9,7 @@ import Testing
     @Test("the program starts: the space is opened, the kept faces are listed, progress is shown")
     func start() throws {
         var story = Story()
-        #expect(story.effects.contains { if case .submit(.open(.builtIn), _) = $0 { true } else { false } })
+        #expect(story.effects.contains { if case .submit(.open(.builtIn, model: nil), _) = $0 { true } else { false } })
         #expect(story.effects.contains { if case .library(.list) = $0 { true } else { false } })
         #expect(story.screen.contains("opening the space"))
         let (id, _) = try #require(story.lastSubmitted { if case .open = $0 { true } else { false } })

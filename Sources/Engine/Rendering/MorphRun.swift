@@ -16,13 +16,16 @@ final class MorphRun: JobRun {
     private var positions: [Float]
     private var batch: BatchRun?
     private var estimator: ProgressEstimator
+    /// Whether the steps are measured: always of an even walk, and of others that are not too long to be kept at once.
+    private let isMeasured: Bool
+    private static let mostMeasured = 65
+    private var drawn: [Int: RGBImage] = [:]
     // Of an even walk.
     private var round = 0
-    private var drawn: [Int: RGBImage] = [:]
     /// Everything that was drawn in any round, by position.
     private var seen: [Float: RGBImage] = [:]
     private var unevennessBefore: Double?
-    private var best: (positions: [Float], images: [Int: RGBImage], unevenness: Double, spread: Double)?
+    private var best: (positions: [Float], images: [Int: RGBImage], steps: [Double], unevenness: Double, spread: Double)?
 
     /// - Throws: `EngineFailure` for codes of another space or fewer than two frames.
     init(_ request: MorphRequest, in studio: Studio) throws {
@@ -32,6 +35,7 @@ final class MorphRun: JobRun {
         self.request = request
         self.studio = studio
         path = try studio.path(request)
+        isMeasured = request.path == .even || request.frames <= Self.mostMeasured
         positions = (0..<request.frames).map { Float($0) / Float(request.frames - 1) }
         estimator = ProgressEstimator(activity: "walking", total: request.frames)
     }
@@ -56,7 +60,7 @@ final class MorphRun: JobRun {
             if !finished.isEmpty { report(.progress(estimator.progress)) }
         }
         guard batch?.isFinished == true else { return true }
-        return request.path == .even && pace(report)
+        return isMeasured && pace(report)
     }
 
     /// Sends what was drawn before in this session, and queues the rest.
@@ -80,12 +84,21 @@ final class MorphRun: JobRun {
     private func pace(_ report: (JobReport) -> Void) -> Bool {
         let images = drawn.sorted { $0.key < $1.key }.map(\.value)
         guard images.count == request.frames, images.count > 2 else { return false }
-        let steps = studio.faceDistance.steps(images)
+        let distance = studio.faceDistance
+        let steps = distance.steps(images)
         let unevenness = EvenPacing.unevenness(steps)
+        guard request.path == .even else {
+            report(
+                .paced(
+                    MorphPacing(
+                        distance: distance.title, positions: positions, steps: steps.map { Float($0) },
+                        unevenness: Float(unevenness), unevennessBefore: Float(unevenness))))
+            return false
+        }
         let before = unevennessBefore ?? unevenness
         unevennessBefore = before
         let spread = EvenPacing.spread(steps)
-        if spread < best?.spread ?? .infinity { best = (positions, drawn, unevenness, spread) }
+        if spread < best?.spread ?? .infinity { best = (positions, drawn, steps, unevenness, spread) }
         for (index, image) in drawn { seen[positions[index]] = image }
         round += 1
         let isLast = unevenness <= Self.evenEnough || round == Self.rounds
@@ -97,12 +110,13 @@ final class MorphRun: JobRun {
         report(
             .paced(
                 MorphPacing(
-                    distance: studio.faceDistance.title, positions: positions,
+                    distance: distance.title, positions: positions,
+                    steps: (isLast ? best?.steps ?? steps : steps).map { Float($0) },
                     unevenness: Float(isLast ? best?.unevenness ?? unevenness : unevenness), unevennessBefore: Float(before))))
         if isLast { return false }
         let known = seen.sorted { $0.key < $1.key }
         positions = EvenPacing.retimed(
-            known.map(\.key), steps: studio.faceDistance.steps(known.map(\.value)), frames: request.frames)
+            known.map(\.key), steps: distance.steps(known.map(\.value)), frames: request.frames)
         batch = nil
         estimator = ProgressEstimator(activity: "walking evenly, round \(round + 1)", total: request.frames)
         return true
@@ -111,7 +125,7 @@ final class MorphRun: JobRun {
     private func code(_ index: Int) -> WeightCode { WeightCode(path.code(at: positions[index])) }
 
     private func send(_ index: Int, _ image: RGBImage, _ report: (JobReport) -> Void) {
-        if request.path == .even { drawn[index] = image }
+        if isMeasured { drawn[index] = image }
         report(.frame(MorphFrame(index: index, position: positions[index], code: code(index), image: image)))
     }
 }

@@ -8,11 +8,13 @@ import WeightSpace
 final class OpenRun: JobRun {
     private enum Stage {
         case space
+        case typicality(Space, SpaceDescription, PipelineLoader)
         case models(Space, SpaceDescription, PipelineLoader)
         case warmUp(Studio)
     }
 
     private let source: SpaceSource
+    private let model: WeightModel?
     private let shelf: DirectionShelf
     private let cacheDirectory: String
     private let precision: PrecisionName
@@ -26,16 +28,18 @@ final class OpenRun: JobRun {
 
     /// - Parameters:
     ///   - source: What to open.
+    ///   - model: Whose coordinates count; nil for the weight VAE where there is one.
     ///   - shelf: A person's own directions.
     ///   - cacheDirectory: The cache folder of the program.
     ///   - precision: How exactly its models compute.
     ///   - install: Takes the finished studio.
     init(
-        _ source: SpaceSource, shelf: DirectionShelf, cacheDirectory: String, precision: PrecisionName,
+        _ source: SpaceSource, model: WeightModel?, shelf: DirectionShelf, cacheDirectory: String, precision: PrecisionName,
         install: @escaping (Studio) -> Void
     ) {
         self.precision = precision
         self.source = source
+        self.model = model
         self.shelf = shelf
         self.cacheDirectory = cacheDirectory
         self.install = install
@@ -46,12 +50,17 @@ final class OpenRun: JobRun {
         case .space:
             report(.progress(Progress(activity: "opening the space", done: 0, total: Self.stages)))
             let opened = try OpenedSpace(source)
+            if let model { try opened.use(model) }
             // All names and shapes are held against the networks before anything is shown.
             let loader = try opened.loader()
             let description = try SpaceDescription(opened.space, shelf: shelf)
             report(.opened(description))
             report(.progress(Self.loading(loader)))
-            stage = .models(opened.space, description, loader)
+            stage = .typicality(opened.space, description, loader)
+            return true
+        case .typicality(let space, let description, let loader):
+            if let gauge = space.typicalityGauge { report(.typicality(gauge)) }
+            stage = .models(space, description, loader)
             return true
         case .models(let space, let description, let loader):
             if loader.advance() {

@@ -22,10 +22,12 @@ final class Renderer: JobRunner {
     }
 
     func begin(_ command: EngineCommand) throws -> any JobRun {
-        if case .open(let source) = command {
+        if case .open(let source, let model) = command {
             // The models of the space before go first, so that two spaces are never in memory at once.
             studio = nil
-            return OpenRun(source, shelf: shelf, cacheDirectory: cacheDirectory, precision: precision) { [self] in studio = $0 }
+            return OpenRun(source, model: model, shelf: shelf, cacheDirectory: cacheDirectory, precision: precision) { [self] in
+                studio = $0
+            }
         }
         guard let studio else { throw EngineFailure(message: "no space is open.", advice: "Open one first.") }
         switch command {
@@ -41,6 +43,7 @@ final class Renderer: JobRunner {
         case .findDirections(let search): return DirectionsRun(.find(search), in: studio, shelf: shelf)
         case .keepDirection(let direction): return DirectionsRun(.keep(direction), in: studio, shelf: shelf)
         case .forgetDirection(let name): return DirectionsRun(.forget(name), in: studio, shelf: shelf)
+        case .compare(let images): return ComparisonRun(images, in: studio)
         case .sample(let request): return SampleRun(request, in: studio)
         case .morph(let request):
             try Studio.check(request.settings)

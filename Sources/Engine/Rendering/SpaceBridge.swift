@@ -26,7 +26,8 @@ extension SpaceDescription {
             reconstructionR2: space.kind == .vae ? space.record?.result("test_r2").map { Float($0) } : nil,
             model: space.kind.map(WeightModel.init),
             models: WeightModelKind.allCases.filter { space.coordinates[$0] != nil }.map(WeightModel.init),
-            directions: try shelf.descriptions(of: space), record: SpaceRecord(space))
+            directions: try shelf.descriptions(of: space), hasEmbedder: space.manifest.paths[.embedder] != nil,
+            record: SpaceRecord(space))
     }
 }
 
@@ -93,6 +94,13 @@ extension Space {
             guard let coordinates = coordinates[kind.kind] else { throw missing(kind.kind) }
             return coordinates.model.decode(coordinates.model.codes(of: try vector(of: inner)))
         }
+    }
+
+    /// How ordinary codes of the model in use are; nil where there are too few identities to tell.
+    var typicalityGauge: TypicalityGauge? {
+        guard let typicality = typicality() else { return nil }
+        let length = latentDimension
+        return TypicalityGauge { $0.count == length ? Float(typicality($0.values).percentile) : 0 }
     }
 
     /// Refuses a layout that does not belong to the base model, before the first picture does.

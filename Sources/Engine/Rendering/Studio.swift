@@ -38,6 +38,17 @@ final class Studio {
     /// What tells how much a step of a walk changes the face. A damaged embedder is no reason to draw no walk.
     private(set) lazy var faceDistance: any FaceDistance = (try? space.faceDistance()) ?? LowFrequencyDistance()
 
+    private var knownEmbedder: FaceEmbedder??
+
+    /// The face embedder of the space, or nil; opened once.
+    /// - Throws: `CheckpointError`, `SpaceError` or `StateDictionaryMismatch` when its files are damaged.
+    func embedder() throws -> FaceEmbedder? {
+        if let knownEmbedder { return knownEmbedder }
+        let opened = try space.faceEmbedder()
+        knownEmbedder = .some(opened)
+        return opened
+    }
+
     /// Keeps a finished picture for this session.
     func keep(_ image: RGBImage, for request: RenderRequest) {
         frames.insert(image, for: request, weight: image.pixels.count)

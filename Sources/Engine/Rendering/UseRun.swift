@@ -29,6 +29,7 @@ final class UseRun: JobRun {
         next.trajectories = studio.trajectories
         install(next)
         report(.opened(next.description))
+        if let gauge = next.space.typicalityGauge { report(.typicality(gauge)) }
         return false
     }
 }

@@ -4,10 +4,12 @@ import EngineAPI
 enum JobReport: Sendable {
     case progress(EngineAPI.Progress)
     case opened(SpaceDescription)
+    case typicality(TypicalityGauge)
     case picture(Picture)
     case thumbnail(Picture)
     case sampled([WeightCode])
     case directions([DirectionDescription])
+    case compared(FaceComparison)
     case frame(MorphFrame)
     case paced(MorphPacing)
 
@@ -15,6 +17,8 @@ enum JobReport: Sendable {
         switch self {
         case .progress(let progress): .progress(id, progress)
         case .opened(let description): .opened(id, description)
+        case .typicality(let gauge): .typicality(id, gauge)
+        case .compared(let comparison): .compared(id, comparison)
         case .picture(let picture): .picture(id, picture)
         case .thumbnail(let picture): .thumbnail(id, picture)
         case .sampled(let codes): .sampled(id, codes)

@@ -24,7 +24,7 @@ struct JobTable {
             case .open, .use: self = .open
             case .preview: self = .preview
             case .morph: self = .morph
-            case .sample, .render, .findDirections, .keepDirection, .forgetDirection: self = .work
+            case .sample, .render, .compare, .findDirections, .keepDirection, .forgetDirection: self = .work
             case .thumbnails: self = .thumbnails
             }
         }

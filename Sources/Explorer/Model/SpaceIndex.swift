@@ -11,32 +11,19 @@ struct SpaceIndex: Sendable {
     let readings: [DirectionReading]
     /// Axes that act, in the space's order.
     let active: [Int]
-    /// Squared lengths (in sigma, over the active axes) of the identities or an even sample of them, ascending.
-    private let lengths: [Float]
+    /// How ordinary codes are; nil until the engine has worked it out, and where there are too few people.
+    var gauge: TypicalityGauge?
 
     /// Correlations below this say nothing about an axis.
     static let speakingCorrelation: Float = 0.2
-    private static let sampleSize = 4096
 
-    init(_ description: SpaceDescription) {
+    init(_ description: SpaceDescription, gauge: TypicalityGauge? = nil) {
         self.description = description
+        self.gauge = gauge
         attributes = description.identities.attributeNames.indices.map { AttributeLabel(column: $0, of: description.identities) }
         axisNames = description.axes.map(Self.name)
         readings = description.directions.map { DirectionReading($0, axes: description.axes) }
         active = description.axes.filter(\.isActive).map(\.index)
-        let table = description.identities
-        let stride = max(1, table.count / Self.sampleSize)
-        var lengths: [Float] = []
-        for row in Swift.stride(from: 0, to: table.count, by: stride) {
-            var sum: Float = 0
-            for axis in active {
-                let description = description.axes[axis]
-                let value = (table.codes[row * table.latentDimension + axis] - description.mean) / Self.unit(description)
-                sum += value * value
-            }
-            lengths.append(sum)
-        }
-        self.lengths = lengths.sorted()
     }
 
     private static func unit(_ axis: AxisDescription) -> Float { axis.deviation > 1e-5 ? axis.deviation : 1 }
@@ -91,22 +78,9 @@ struct SpaceIndex: Sendable {
         return description.mean + sigma * Self.unit(description)
     }
 
-    /// The share of identities that lie at least as far out: 1 in the middle, about one half for an ordinary person, 0 beyond everybody.
-    func typicality(_ code: WeightCode) -> Float? {
-        guard !lengths.isEmpty, !active.isEmpty else { return nil }
-        var length: Float = 0
-        for axis in active {
-            let value = sigma(code, axis)
-            length += value * value
-        }
-        var low = 0
-        var high = lengths.count
-        while low < high {
-            let middle = (low + high) / 2
-            if lengths[middle] < length * 0.9999 { low = middle + 1 } else { high = middle }
-        }
-        return Float(lengths.count - low) / Float(lengths.count)
-    }
+    /// The share of identities that lie at least as far out: 1 in the middle, about one half for an ordinary person, 0 beyond everybody; nil
+    /// where nobody knows.
+    func typicality(_ code: WeightCode) -> Float? { gauge.map { $0(code) } }
 
     /// Cosine of two codes in sigma units over the active axes, -1...1; 0 in the middle of the space.
     func similarity(_ left: WeightCode, _ right: WeightCode) -> Float {

@@ -16,6 +16,8 @@ enum JobPurpose: Sendable {
     /// Somebody new, from this seed.
     case sample(seed: UInt64)
     case children(of: WeightCode)
+    /// How alike these faces are.
+    case compare([RenderRequest])
     case morph
     /// Another model of the space.
     case use(WeightModel)
@@ -126,7 +128,8 @@ struct Morph: Sendable {
     var failure: EngineFailure?
     var wasCancelled = false
     var frames: [Frame?] = []
-    /// Differences between neighbouring frames, where both are there: root mean square of the pixels' change, 0...1.
+    /// Differences between neighbouring frames, where both are there: root mean square of the pixels' change, 0...1; of a finished walk
+    /// what the engine measures, by the face embedder where the space has one.
     var stepSizes: [Float?] = []
     var selected = 0
     /// +1 towards B, -1 towards A while it plays.

@@ -126,7 +126,7 @@ extension ExplorerModel {
             say(name.isEmpty ? "forgotten" : "kept \(name)", .good)
         default: return
         }
-        space = .open(SpaceIndex(description))
+        space = .open(SpaceIndex(description, gauge: old.gauge))
         arrangeDirections()
         let wanted = { if case .findDirections = purpose { return found.first?.name } else { return chosen } }()
         if let wanted, let place = directions.rows.firstIndex(where: { description.directions[$0].name == wanted }) {

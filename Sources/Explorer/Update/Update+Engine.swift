@@ -18,7 +18,13 @@ extension ExplorerModel {
         case .thumbnail(_, let picture): takeThumbnail(picture)
         case .sampled(_, let codes): return take(codes, for: purpose)
         case .frame(_, let frame): takeFrame(frame, of: id)
-        case .paced(_, let pacing): say(Self.words(pacing))
+        case .paced(_, let pacing): take(pacing, of: id)
+        case .typicality(_, let gauge):
+            guard case .open(var index) = space else { break }
+            index.gauge = gauge
+            space = .open(index)
+        case .compared(_, let comparison):
+            if case .compare(let requests) = purpose, contact?.requests == requests { contact?.comparison = comparison }
         case .directions(_, let found): take(found, for: purpose)
         case .progress(_, let progress):
             if case .open = purpose {
@@ -77,16 +83,10 @@ extension ExplorerModel {
         case .thumbnails:
             if id == thumbnailJob { thumbnailJob = nil }
             say(Self.words(failure), .warning)
-        case .use, .findDirections, .keepDirection, .sample, .children:
+        case .use, .findDirections, .keepDirection, .sample, .children, .compare:
             if case .children = purpose { brood = nil }
             say(Self.words(failure), .warning)
         }
-    }
-
-    private static func words(_ pacing: MorphPacing) -> String {
-        let figure = { (value: Float) in "\((value * 100).rounded() / 100)" }
-        return
-            "largest step \(figure(pacing.unevenness)) of the mean, before \(figure(pacing.unevennessBefore)) · \(pacing.distance)"
     }
 
     private static func words(_ failure: EngineFailure) -> String {

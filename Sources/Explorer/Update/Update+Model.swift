@@ -123,6 +123,17 @@ extension ExplorerModel {
         say("what stays under other seeds is the person")
     }
 
+    /// Asks how alike the faces of the seed test are, once all of them are there.
+    mutating func wantComparison() -> [ExplorerEffect] {
+        guard let requests = contact?.requests, contact?.isCompared == false, index?.description.hasEmbedder == true else {
+            return []
+        }
+        let images = requests.compactMap { pictures.picture(of: $0).flatMap { pictures.image($0) } }
+        guard images.count == requests.count else { return [] }
+        contact?.isCompared = true
+        return [.submit(.compare(images), as: newJob(.compare(requests)))]
+    }
+
     mutating func moveContact(x: Int, y: Int) {
         guard let contact else { return }
         let columns = contactGrid(in: exploreLayout(size: size).preview.inset(by: 1)).columns

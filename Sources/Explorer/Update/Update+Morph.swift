@@ -46,6 +46,17 @@ extension ExplorerModel {
         }
     }
 
+    /// The engine has measured the steps of the walk: by the space's face embedder where it has one.
+    mutating func take(_ pacing: MorphPacing, of id: JobID) {
+        guard id == morph.job, pacing.steps.count == morph.stepSizes.count else { return }
+        morph.stepSizes = pacing.steps
+        guard morph.request?.path == .even else { return }
+        let figure = { (value: Float) in Format.fixed(value, 2) }
+        say(
+            "largest step \(figure(pacing.unevenness)) of the mean, before \(figure(pacing.unevennessBefore)) · \(pacing.distance)"
+        )
+    }
+
     /// Root mean square of the change of the pixels, 0...1, over a grid of at most 64 x 64 places.
     static func difference(_ a: RGBImage, _ b: RGBImage) -> Float? {
         guard a.width == b.width, a.height == b.height else { return nil }

@@ -44,7 +44,7 @@ extension ExplorerModel {
     /// Opens the space, again after a failure.
     mutating func open() -> [ExplorerEffect] {
         space = .opening(nil)
-        return [.submit(.open(options.space), as: newJob(.open))]
+        return [.submit(.open(options.space, model: options.weightModel), as: newJob(.open))]
     }
 
     // MARK: Input
@@ -156,6 +156,7 @@ extension ExplorerModel {
         preparePassport()
         var effects = wantMorph()
         effects += wantThumbnails()
+        effects += wantComparison()
         restForNearest()
         pictures.trim(keeping: visiblePictures)
         return effects

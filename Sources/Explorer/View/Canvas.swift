@@ -91,6 +91,14 @@ struct Canvas {
         hits.last { $0.rect.contains(point) }?.target
     }
 
+    /// Whether titles stand in a pane's edge without being cut.
+    static func fits(_ titles: [String], in columns: Int) -> Bool { room(beside: titles, in: columns) >= -3 }
+
+    /// The columns that one title more could have in a pane's edge.
+    static func room(beside titles: [String], in columns: Int) -> Int {
+        titles.reduce(columns - 5) { $1.isEmpty ? $0 : $0 - TextWidth.columns(of: $1) - 3 }
+    }
+
     /// A framed pane. The first title names it, the others tell of it.
     /// - Returns: the inside.
     @discardableResult
@@ -101,8 +109,10 @@ struct Canvas {
         let clip = Rect(x: rect.x + 2, y: rect.y, columns: rect.columns - 4, rows: 1)
         var x = rect.x + 1
         for (index, title) in titles.enumerated() where !title.isEmpty {
-            let words = TextWidth.truncate(title, to: max(0, rect.maxX - 3 - (x + 1)))
-            guard TextWidth.columns(of: words) >= min(3, TextWidth.columns(of: title)) else { break }
+            let room = max(0, rect.maxX - 4 - x - (index > 0 ? 1 : 0))
+            let words = TextWidth.truncate(title, to: room)
+            // A word alone is left out rather than cut.
+            guard words == title || index == 0 || room >= 8 && title.contains(" ") else { break }
             if index > 0 { x = text("─", x: x, y: rect.y, focused ? .accent : .border, clip: clip) }
             x = text(
                 " " + words + " ", x: x, y: rect.y, index == 0 ? (focused ? .accent : .text) : .dim, bold: index == 0,

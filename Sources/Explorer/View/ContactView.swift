@@ -47,7 +47,11 @@ extension ExplorerModel {
         let grid = contactGrid(in: inner)
         guard grid.face.rows >= 2 else { return }
         let done = contact.requests.count { pictures.picture(of: $0) != nil }
-        if done < contact.requests.count { canvas.note("\(done) of \(contact.requests.count)", on: rect, .text) }
+        if done < contact.requests.count {
+            canvas.note("\(done) of \(contact.requests.count)", on: rect, .text)
+        } else if let comparison = contact.comparison {
+            canvas.note(Self.words(comparison), on: rect)
+        }
         for (place, request) in contact.requests.enumerated() {
             let cell = grid.cells[place]
             canvas.hit(cell, .contact(place))
@@ -55,9 +59,17 @@ extension ExplorerModel {
             let isSelected = place == contact.selected
             if isSelected { drawSelection(around: grid.faceRect(place), in: cell, on: &canvas) }
             drawCaption(
-                "seed \(request.settings.seed)", in: Rect(x: cell.x, y: cell.maxY - 1, columns: cell.columns, rows: 1),
+                contact.caption(of: place), in: Rect(x: cell.x, y: cell.maxY - 1, columns: cell.columns, rows: 1),
                 isSelected: isSelected, on: &canvas)
         }
+    }
+
+    /// What the likeness of the seeds says, and what to hold it against.
+    private static func words(_ comparison: FaceComparison) -> String {
+        var words = ""
+        if let people = comparison.differentPeople { words += "two people \(Format.similarity(people)) · " }
+        if let person = comparison.samePerson { words += "one person \(Format.similarity(person)) · " }
+        return words + "these alike \(Format.similarity(comparison.meanLikeness ?? 1))"
     }
 
     /// The face in hand as the other models draw it, at the right of the preview or below it.

@@ -5,12 +5,15 @@ extension ExplorerModel {
     /// How the rows of the list of sliders are shared between axes and directions; a row with a name stands between the two.
     func sliderRows(size: Size) -> (axes: Int, directions: Int) {
         let rows = max(0, exploreLayout(size: size).list.rows - 2)
-        let axisRows = max(0, rows - (foldLine == nil ? 0 : 1))
+        let axisRows = max(0, rows - (foldLine == nil || !foldsInList(rows: rows) ? 0 : 1))
         guard !directions.rows.isEmpty else { return (axisRows, 0) }
         guard rows >= 14 else { return directions.hasFocus ? (0, max(0, rows - 1)) : (axisRows, 0) }
         let count = min(directions.rows.count, max(3, rows / 3))
         return (max(1, axisRows - count - 1), count)
     }
+
+    /// Whether the folded axes have a row of the list: in a low one they are named in its edge.
+    func foldsInList(rows: Int) -> Bool { rows >= 10 }
 
     /// The sliders of the directions, below the axes.
     /// - Parameters:

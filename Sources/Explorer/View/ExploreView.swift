@@ -45,7 +45,8 @@ extension ExplorerModel {
             canvas.centred("\(key(.back)) shows all", in: inner, row: inner.rows / 2 + 1, .dim)
             return
         }
-        let fold = foldLine
+        let isFoldInList = foldsInList(rows: inner.rows)
+        let fold = isFoldInList ? foldLine : nil
         let (rows, directionRows) = sliderRows(size: canvas.grid.size)
         let columns = AxisColumns(inner: inner, index: index, axes: axes.rows)
         for row in 0..<min(rows, max(0, axes.rows.count - axes.top)) {
@@ -66,8 +67,10 @@ extension ExplorerModel {
         let hidden = axes.rows.count - axes.top - rows
         if let note = directionNote {
             canvas.note(note, on: rect)
-        } else if hidden > 0 {
-            canvas.note("\(hidden) more ↓", on: rect)
+        } else {
+            let more = hidden > 0 ? "\(hidden) more ↓" : ""
+            let words = [isFoldInList ? nil : foldLine, more].compactMap { $0 }.filter { !$0.isEmpty }
+            canvas.note(words.joined(separator: " · "), on: rect)
         }
     }
 
@@ -163,45 +166,53 @@ extension ExplorerModel {
     private func drawInfo(on canvas: inout Canvas, in rect: Rect) {
         guard let index, let trail, rect.rows >= 1 else { return }
         let step = trail.step
-        var x = canvas.text("typical", x: rect.x + 1, y: rect.y, .dim, clip: rect) + 1
-        if let share = index.typicality(step.code) {
-            let isOdd = share < 0.02
-            let filled = Int((share * 12).rounded())
-            canvas.text(String(repeating: "─", count: 12), x: x, y: rect.y, .border, clip: rect)
-            let line = canvas.glyphs == .unicode ? "━" : "="
-            canvas.text(String(repeating: line, count: filled), x: x, y: rect.y, isOdd ? .warning : .text, clip: rect)
-            x += 12
-            x = canvas.field(
-                Format.percent(share), x: x, y: rect.y, columns: 6, alignedRight: true, isOdd ? .warning : .text,
-                clip: rect)
+        // A narrow place has a line for each: how typical, how alike, what is asked for.
+        let isNarrow = rect.rows >= 3
+        let typicalEnd = drawTypicality(index, step, on: &canvas, in: rect)
+        let alike = Rect(x: rect.x, y: rect.y + (isNarrow ? 1 : 0), columns: rect.columns, rows: 1)
+        var x = typicalEnd + 3
+        if isNarrow {
+            x = canvas.text("alike", x: rect.x + 1, y: alike.y, .dim, clip: rect) + 3
+            if ends.a == nil, ends.b == nil {
+                x = canvas.text("\(key(.setA)) \(key(.setB)) set ends", x: x, y: alike.y, .dim, clip: rect)
+            }
         }
-        x += 3
         for (letter, end, role) in [("A", ends.a, Theme.Role.endA), ("B", ends.b, Theme.Role.endB)] {
             guard let end else { continue }
-            x = canvas.text(letter, x: x, y: rect.y, role, bold: true, clip: rect) + 1
-            x = canvas.text(Format.similarity(index.similarity(step.code, end.code)), x: x, y: rect.y, clip: rect) + 2
+            x = canvas.text(letter, x: x, y: alike.y, role, bold: true, clip: rect) + 1
+            x = canvas.text(Format.similarity(index.similarity(step.code, end.code)), x: x, y: alike.y, clip: rect) + 2
         }
         let psi = "truncation \(Format.fixed(truncation, 1))"
         let psiX = rect.maxX - 1 - TextWidth.columns(of: psi)
         if psiX > x {
-            canvas.text(psi, x: psiX, y: rect.y, .dim)
-            canvas.hit(Rect(x: psiX, y: rect.y, columns: psi.count, rows: 1), .command(.truncationDown))
+            canvas.text(psi, x: psiX, y: alike.y, .dim)
+            canvas.hit(Rect(x: psiX, y: alike.y, columns: psi.count, rows: 1), .command(.truncationDown))
         }
         guard rect.rows >= 2 else { return }
-        let promptX = canvas.text("prompt", x: rect.x + 1, y: rect.y + 1, .dim, clip: rect) + 2
-        canvas.field(step.settings.prompt, x: promptX, y: rect.y + 1, columns: max(0, rect.maxX - 1 - promptX), clip: rect)
-        canvas.hit(Rect(x: rect.x, y: rect.y + 1, columns: rect.columns, rows: 1), .command(.prompt))
+        let prompt = Rect(x: rect.x, y: alike.y + 1, columns: rect.columns, rows: 1)
+        let promptX = canvas.text("prompt", x: prompt.x + 1, y: prompt.y, .dim, clip: rect) + 2
+        canvas.field(step.settings.prompt, x: promptX, y: prompt.y, columns: max(0, prompt.maxX - 1 - promptX), clip: rect)
+        canvas.hit(prompt, .command(.prompt))
+    }
+
+    /// How ordinary the face is: the share of the people that lie as far out.
+    /// - Returns: where it ends.
+    private func drawTypicality(_ index: SpaceIndex, _ step: Step, on canvas: inout Canvas, in rect: Rect) -> Int {
+        guard index.hasCodes else { return rect.x }
+        let x = canvas.text("typical", x: rect.x + 1, y: rect.y, .dim, clip: rect) + 1
+        guard let share = index.typicality(step.code) else { return x + 18 }
+        let role: Theme.Role = share < 0.02 ? .warning : .text
+        canvas.text(String(repeating: "─", count: 12), x: x, y: rect.y, .border, clip: rect)
+        let line = canvas.glyphs == .unicode ? "━" : "="
+        canvas.text(String(repeating: line, count: Int((share * 12).rounded())), x: x, y: rect.y, role, clip: rect)
+        return canvas.field(Format.percent(share), x: x + 12, y: rect.y, columns: 6, alignedRight: true, role, clip: rect)
     }
 
     // MARK: The face
 
     private func drawPreview(on canvas: inout Canvas, in rect: Rect) {
         guard rect.rows >= 3, let trail else { return }
-        var titles = [
-            "Preview", compared.flatMap { name in end(name).map { "\(name == .a ? "A" : "B"): \($0.name)" } } ?? trail.step.title,
-        ]
-        titles.append(previewTag)
-        var inner = canvas.pane(rect, titles: titles)
+        var inner = canvas.pane(rect, titles: previewTitles(trail.step, columns: rect.columns))
         if showsModels { inner = drawOtherModels(on: &canvas, in: inner) }
         if let key = preview.shown, pictures.contains(key), showsPictures {
             canvas.picture(key, slot: "preview", in: inner, isDraft: preview.isDraft)
@@ -213,6 +224,20 @@ extension ExplorerModel {
             return
         }
         drawPreviewEdge(on: &canvas, in: rect)
+    }
+
+    /// Who is seen and how finished the picture is, in words that fit: what the picture is counts more than how one came there.
+    private func previewTitles(_ step: Step, columns: Int) -> [String] {
+        let letter = compared == .a ? "A" : "B"
+        let other: String? = compared.flatMap { end($0) }.map { "\(letter): \($0.name)" }
+        let tag = previewTag
+        let (long, short) = (other ?? step.title, other ?? step.shortTitle)
+        for titles in [["Preview", long, tag], ["Preview", short, tag], ["Preview", short]]
+        where Canvas.fits(titles, in: columns) && (titles.count == 3 || tag == "final") {
+            return titles
+        }
+        let room = Canvas.room(beside: ["Preview", tag], in: columns)
+        return room >= 4 ? ["Preview", TextWidth.truncate(short, to: room), tag] : ["Preview", tag]
     }
 
     /// What the picture is: of what is wanted and finished or not, or of what was wanted before.
@@ -329,10 +354,32 @@ extension ExplorerModel {
         case .line:
             let inner = canvas.pane(rect, titles: ["Trail"])
             drawTrailLine(trail, on: &canvas, in: inner.inset(left: 1, right: 1))
+        case .column:
+            let inner = canvas.pane(rect, titles: trailTitles(trail))
+            drawTrailColumn(trail, on: &canvas, in: inner.inset(left: 1, right: 1))
         case .faces:
-            let inner = canvas.pane(
-                rect, titles: ["Trail", trail.canUndo ? "\(key(.undo)) undo" : "", trail.canRedo ? "\(key(.redo)) redo" : ""])
+            let inner = canvas.pane(rect, titles: trailTitles(trail))
             drawTrailFaces(trail, on: &canvas, in: inner.inset(left: 1, right: 1))
+        }
+    }
+
+    private func trailTitles(_ trail: Trail) -> [String] {
+        ["Trail", trail.canUndo ? "\(key(.undo)) undo" : "", trail.canRedo ? "\(key(.redo)) redo" : ""]
+    }
+
+    /// The steps one below another, the newest last.
+    private func drawTrailColumn(_ trail: Trail, on canvas: inout Canvas, in rect: Rect) {
+        guard rect.rows > 0 else { return }
+        let (steps, position) = trail.line(limit: rect.rows)
+        for (place, step) in steps.enumerated() {
+            let y = rect.y + place
+            let isHere = place == position
+            let isAhead = place > position
+            canvas.text(isHere ? "◉" : isAhead ? "○" : "●", x: rect.x, y: y, isHere ? .accent : .dim, clip: rect)
+            canvas.text(
+                TextWidth.truncate(trail[step].label, to: max(0, rect.columns - 2)), x: rect.x + 2, y: y,
+                isHere ? .accent : isAhead ? .dim : .text, bold: isHere, clip: rect)
+            canvas.hit(Rect(x: rect.x, y: y, columns: rect.columns, rows: 1), .step(step))
         }
     }
 

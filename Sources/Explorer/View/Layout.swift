@@ -10,10 +10,12 @@ struct ExploreLayout: Sendable, Hashable {
         case line
         /// Small faces in a frame.
         case faces
+        /// One line for each step, in a frame.
+        case column
     }
 
     var list: Rect
-    /// Two lines: how typical the face is and how like A and B; the prompt.
+    /// Two lines: how typical the face is and how like A and B; the prompt. Three where it is narrow.
     var info: Rect
     var preview: Rect
     var trail: Rect
@@ -29,9 +31,9 @@ struct ExploreLayout: Sendable, Hashable {
     init(body: Rect, aspect: Double, showsFaces: Bool) {
         let wide = Self.sideBySide(body: body, aspect: aspect, showsFaces: showsFaces)
         let tall = Self.stacked(body: body, aspect: aspect)
-        // The face is the hero: the arrangement in which it is larger. Side by side unless that makes it clearly smaller.
+        // Side by side, unless the window is narrow or that makes the face clearly smaller.
         let gain = wide.faceRows(aspect) > 0 ? Double(tall.faceRows(aspect)) / Double(wide.faceRows(aspect)) : 2
-        self = body.columns >= Self.leastList + 16 && gain < 1.25 ? wide : tall
+        self = body.columns >= GalleryPanes.leastSideBySide && gain < 1.25 ? wide : tall
     }
 
     private init(list: Rect, info: Rect, preview: Rect, trail: Rect, trailStyle: TrailStyle) {
@@ -63,21 +65,39 @@ struct ExploreLayout: Sendable, Hashable {
             trail: Rect(x: right.x, y: right.y + previewRows, columns: right.columns, rows: trailRows), trailStyle: style)
     }
 
+    /// The preview above the list. What a face leaves of the width is for the trail and the words on the face; where it leaves little, they
+    /// stand below.
     private static func stacked(body: Rect, aspect: Double) -> ExploreLayout {
+        func faceColumns(_ rows: Int) -> Int { Int((Double(max(0, rows - 2)) * aspect).rounded(.up)) + 2 }
+        // The face has three fifths of the height, the list not less than four sliders.
+        let previewRows = max(0, min(body.rows * 3 / 5 + 1, body.rows - 6))
+        let previewColumns = max(faceColumns(previewRows), body.columns / 2)
+        let besideColumns = body.columns - previewColumns
+        if besideColumns >= leastBeside {
+            let preview = Rect(x: body.x, y: body.y, columns: previewColumns, rows: previewRows)
+            let trail = Rect(x: preview.maxX, y: body.y, columns: besideColumns, rows: max(0, previewRows - 3))
+            return ExploreLayout(
+                list: Rect(x: body.x, y: preview.maxY, columns: body.columns, rows: body.rows - previewRows),
+                info: Rect(x: preview.maxX, y: trail.maxY, columns: besideColumns, rows: min(3, previewRows)),
+                preview: preview, trail: trail, trailStyle: trail.rows >= 3 ? .column : .none)
+        }
         let trailRows = body.rows >= 24 ? 1 : 0
         let infoRows = min(2, body.rows)
         let rest = body.rows - trailRows - infoRows
         let face = Int((Double(body.columns - 2) / aspect).rounded(.down)) + 2
         let leastRows = min(rest, max(6, rest / 3))
-        let previewRows = max(0, min(face, rest - leastRows))
-        let preview = Rect(x: body.x, y: body.y, columns: body.columns, rows: previewRows)
-        let list = Rect(x: body.x, y: preview.maxY, columns: body.columns, rows: rest - previewRows)
+        let rows = max(0, min(face, rest - leastRows))
+        let preview = Rect(x: body.x, y: body.y, columns: body.columns, rows: rows)
+        let list = Rect(x: body.x, y: preview.maxY, columns: body.columns, rows: rest - rows)
         let info = Rect(x: body.x, y: list.maxY, columns: body.columns, rows: infoRows)
         return ExploreLayout(
             list: list, info: info, preview: preview,
             trail: Rect(x: body.x, y: info.maxY, columns: body.columns, rows: trailRows),
             trailStyle: trailRows > 0 ? .bare : .none)
     }
+
+    /// The narrowest that the trail and the words on the face can be read in beside the face.
+    private static let leastBeside = 28
 }
 
 /// A gallery with the face in hand beside it, above it in a narrow window.

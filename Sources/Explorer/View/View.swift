@@ -73,7 +73,7 @@ extension ExplorerModel {
         let layout = exploreLayout(size: size)
         canvas.pane(layout.list, titles: ["Axes"], focused: true)
         let inner = canvas.pane(layout.preview, titles: ["Preview"])
-        if layout.trailStyle == .line || layout.trailStyle == .faces { canvas.pane(layout.trail, titles: ["Trail"]) }
+        if [.line, .faces, .column].contains(layout.trailStyle) { canvas.pane(layout.trail, titles: ["Trail"]) }
         canvas.centred("opening the space", in: inner, row: max(0, inner.rows / 2), .dim)
         guard case .opening(let progress?) = space, progress.total > 0 else { return }
         canvas.progress(Double(progress.done) / Double(progress.total), on: layout.preview)

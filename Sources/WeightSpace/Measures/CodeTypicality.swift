@@ -73,11 +73,21 @@ public struct CodeTypicality: Sendable {
 }
 
 extension Space {
-    /// How ordinary codes of the model in use are; nil when the space has no codes to compare with. Takes some work: keep it.
+    /// How ordinary codes of the model in use are; nil when the space has no codes to compare with. Takes some work (bounded: of many
+    /// identities an even sample stands for all): keep it.
     public func typicality() -> CodeTypicality? {
-        guard latentDimension > 0, codes.count >= 2 * latentDimension else { return nil }
-        return CodeTypicality(codes: codes, logVariances: codeLogVariances, dimension: latentDimension)
+        let d = latentDimension
+        guard d > 0, codes.count >= 2 * d else { return nil }
+        let count = codes.count / d
+        let most = max(4 * d, Self.typicalityWork / (d * d))
+        guard count > most else { return CodeTypicality(codes: codes, logVariances: codeLogVariances, dimension: d) }
+        let rows = (0..<most).map { $0 * count / most }
+        func sample(_ table: [Float]) -> [Float] { rows.flatMap { table[($0 * d)..<(($0 + 1) * d)] } }
+        return CodeTypicality(codes: sample(codes), logVariances: sample(codeLogVariances), dimension: d)
     }
+
+    /// Products of two coordinates that `typicality` may take to set up: about half a second.
+    private static let typicalityWork = 1 << 28
 
     /// What decoding and encoding again changes of codes: |E(D(z)) - z| / sqrt(d), in deviations of the axes. Large where the decoder has
     /// never been.

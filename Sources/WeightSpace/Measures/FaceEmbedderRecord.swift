@@ -21,6 +21,12 @@ public struct FaceEmbedderRecord: Sendable, Equatable {
     /// The same against pairs of people with equal skin and hair.
     public var hardDPrime: Double? { number("test_same_skin_and_hair", "d_prime") }
 
+    /// Mean likeness of two pictures of one person, on people that the training never saw; nil when it was not measured.
+    public var samePerson: Double? { number("test", "same_mean") }
+
+    /// Mean likeness of pictures of two people, likewise.
+    public var differentPeople: Double? { number("test", "different_mean") }
+
     /// Names of the identities that were kept aside for "validation" or "test".
     public func heldOut(_ part: String) -> [String] {
         members.first { $0.key == "split" }?.value[part].flatMap { [String](json: $0) } ?? []

@@ -19,6 +19,7 @@ struct ExploreCommand: ParsableCommand {
               w2w                                   the built-in space
               w2w explore --space ~/spaces/celeb    another space
               w2w --space v1-5.safetensors          a model alone
+              w2w explore --model pca               along the principal components instead of the VAE's axes
               w2w explore face.png                  on from a picture, a .z file or an exported adapter
               w2w --graphics blocks                 without sixel pictures
             """
@@ -83,7 +84,8 @@ struct ExploreCommand: ParsableCommand {
         defer { engine.shutDown() }
         let model = ExplorerModel(
             options: ExplorerOptions(
-                space: space.source, size: screen.size, glyphs: screen.glyphs, cellAspect: screen.cellAspect, themes: themes,
+                space: space.source, weightModel: space.model, size: screen.size, glyphs: screen.glyphs,
+                cellAspect: screen.cellAspect, themes: themes,
                 keys: keys, randomSeed: UInt64(Date().timeIntervalSince1970 * 1000), isFirstRun: !preferences.welcomeSeen,
                 secondsFromUTC: TimeZone.current.secondsFromGMT(), start: start, notice: complaint ?? keyComplaint))
         let session = ExploreSession(

@@ -57,10 +57,13 @@ final class EngineClient {
     }
 
     /// Opens a space.
+    /// - Parameters:
+    ///   - source: What to open.
+    ///   - model: Whose coordinates count; nil for the weight VAE where there is one.
     /// - Throws: `EngineFailure`, or `Cancelled` after Ctrl-C.
-    func open(_ source: SpaceSource) throws -> SpaceDescription {
+    func open(_ source: SpaceSource, model: WeightModel? = nil) throws -> SpaceDescription {
         var opened: SpaceDescription?
-        try run(.open(source)) { event in
+        try run(.open(source, model: model)) { event in
             if case .opened(_, let description) = event { opened = description }
         }
         guard let opened else { throw CommandFailure("the engine opened no space.") }
@@ -70,13 +73,7 @@ final class EngineClient {
     /// Opens the space of a command line, with the model that it asks for.
     /// - Throws: `EngineFailure`, or `Cancelled` after Ctrl-C.
     func open(_ options: SpaceOptions) throws -> SpaceDescription {
-        let description = try open(options.source)
-        guard let model = options.model, model != description.model else { return description }
-        var opened = description
-        try run(.use(model)) { event in
-            if case .opened(_, let description) = event { opened = description }
-        }
-        return opened
+        try open(options.source, model: options.model)
     }
 
     /// Codes of new people.
