@@ -17,8 +17,11 @@ sys.path.insert(0, here)
 # name: (w2w's benchmark, its figure, height and width of latents, batch, repeats in a round)
 FULL = {
     "unet 32x32": ("unet", "unet-batch1", 32, 1, 5), "unet 64x64, batch 2": ("unet", "unet-batch2", 64, 2, 2),
-    "decoder 32x32": ("decoder", "decode", 32, 1, 3),
+    "decoder 32x32": ("decoder", "decode", 32, 1, 3), "unet 96x96": ("unet", "unet-batch1", 96, 1, 2),
+    "unet 16x16": ("unet", "unet-batch1", 16, 1, 10), "unet 32x32, batch 8": ("unet", "unet-batch8", 32, 8, 2),
 }
+# Operations of Stable Diffusion 1.5 at these sizes: convolutions and linear layers grow with the pixels, attention with their square.
+GIGAFLOP = {"unet 16x16": 44, "unet 32x32": 180, "unet 64x64, batch 2": 1607, "unet 96x96": 2160, "unet 32x32, batch 8": 1440}
 SMALL = {
     "unet 16x16": ("unet", "unet-batch1", 16, 1, 30), "unet 16x16, batch 2": ("unet", "unet-batch2", 16, 2, 30),
     "decoder 16x16": ("decoder", "decode", 16, 1, 30),
@@ -100,7 +103,8 @@ def ours(options, model, space, program, name, work):
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stderr}")
     figures = {item["name"]: item for item in json.loads(done.stdout)}
-    return dict(seconds=[figures[figure]["median"] / 1000] * count, bytes=figures["peak-memory"]["median"] * 1e6)
+    weights = figures.get("unet-weights", {}).get("median", 0) * 1e6
+    return dict(seconds=[figures[figure]["median"] / 1000] * count, bytes=figures["peak-memory"]["median"] * 1e6, weights=weights)
 
 
 def measure(options, model, works, folder, is_builtin):
@@ -109,9 +113,10 @@ def measure(options, model, works, folder, is_builtin):
         subprocess.run([sys.executable, __file__, "--convert", model, folder], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     results = []
     for name, work in works.items():
-        if options.only and not any(word in name for word in options.only):
+        if options.only and not any(word == name or (word not in works and word in name) for word in options.only):
             continue
         seconds, memory = {p: [] for p in options.programs}, {p: 0 for p in options.programs}
+        weights = {}
         for _ in range(options.rounds):
             for program in options.programs:
                 if program.startswith("w2w"):
@@ -122,7 +127,10 @@ def measure(options, model, works, folder, is_builtin):
                     found = json.loads(done.stdout.strip().splitlines()[-1])
                 seconds[program] += found["seconds"]
                 memory[program] = max(memory[program], found["bytes"])
-        results.append(dict(work=name, seconds={p: statistics.median(s) for p, s in seconds.items()}, gigabytes={p: b / 1e9 for p, b in memory.items()}))
+                weights[program] = found.get("weights", 0)
+        results.append(dict(
+            work=name, seconds={p: statistics.median(s) for p, s in seconds.items()}, gigabytes={p: b / 1e9 for p, b in memory.items()},
+            weights=weights))
         if not options.json:
             show(results[-1], options.programs)
     return results
@@ -137,6 +145,27 @@ def show(result, programs):
         print(f"  {program:14} {1000 * s:9.1f} ms  {result['gigabytes'][program]:5.2f} GB   {ratios}", flush=True)
 
 
+def read_rate(options):
+    """GB/s at which w2w reads memory."""
+    done = subprocess.run([options.w2w, "bench", "memory", "--json"], capture_output=True, text=True, check=True)
+    return next(item["median"] for item in json.loads(done.stdout) if item["name"] == "memory")
+
+
+def compare_sizes(options, results):
+    """Time per operation from size to size, the weights' way from memory, batches against single runs: of Stable Diffusion 1.5's shape."""
+    found = {result["work"]: result for result in results}
+    for program in [p for p in options.programs if p.startswith("w2w")]:
+        rates = {name: GIGAFLOP[name] / found[name]["seconds"][program] for name in found if name in GIGAFLOP}
+        print(f"\n{program}: " + ", ".join(f"{name} {rate:.0f} GFLOP/s" for name, rate in rates.items()))
+        if "unet 16x16" in found:
+            rate = found["unet 16x16"]["weights"][program] / found["unet 16x16"]["seconds"][program] / 1e9
+            print(f"  16x16 reads its weights at {rate:.1f} GB/s; this memory gives {read_rate(options):.1f}")
+        if "unet 96x96" in rates and "unet 32x32" in rates:
+            print(f"  time per operation at 96x96: {rates['unet 32x32'] / rates['unet 96x96']:.2f} of that at 32x32")
+        if "unet 32x32, batch 8" in rates and "unet 32x32" in rates:
+            print(f"  a picture of a batch of 8 at 32x32: {rates['unet 32x32'] / rates['unet 32x32, batch 8']:.2f} of one alone")
+
+
 def main():
     if sys.argv[1:2] == ["--peer"]:
         return print(json.dumps(peer(*json.loads(sys.argv[2]))))
@@ -145,7 +174,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("model", nargs="?")
     arguments.add_argument("--w2w", default=f"{here}/../.build/release/w2w")
-    arguments.add_argument("--only", nargs="*", help="words of the works to measure, such as 'decoder' or '64x64'")
+    arguments.add_argument("--only", nargs="*", help="works to measure, or words of them, such as 'decoder' or '64x64'")
     arguments.add_argument("--programs", nargs="*", default=PROGRAMS, help="some of: " + ", ".join(PROGRAMS))
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--work", default=os.path.expanduser("~/.cache/w2w-peers"), help="where models and conversions are kept")
@@ -161,6 +190,9 @@ def main():
         results["Stable Diffusion 1.5"] = measure(options, make(f"{options.work}/sd15"), FULL, f"{options.work}/sd15-openvino", False)
     if options.json:
         print(json.dumps(results, indent=1))
+    else:
+        for name in results.keys() & {"model", "Stable Diffusion 1.5"}:
+            compare_sizes(options, results[name])
 
 
 main()

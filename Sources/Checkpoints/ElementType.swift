@@ -1,3 +1,5 @@
+import TensorKit
+
 /// How the numbers of a stored tensor are written; raw values are the names in safetensors headers.
 public enum ElementType: String, Sendable, Hashable, CaseIterable {
     case float64 = "F64"
@@ -44,7 +46,7 @@ enum ElementConversion {
     ) {
         switch type {
         case .float32: UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: count * 4)
-        case .float16: halves(source, count: count, into: target)
+        case .float16: HalfFloats.widen(source, count: count, into: target)
         case .bfloat16:
             for i in 0..<count {
                 target[i] = Float(bitPattern: UInt32(source.loadUnaligned(fromByteOffset: i * 2, as: UInt16.self)) << 16)
@@ -107,30 +109,6 @@ enum ElementConversion {
     ) {
         for i in 0..<count {
             body(i, source.loadUnaligned(fromByteOffset: i * MemoryLayout<Stored>.size, as: Stored.self))
-        }
-    }
-
-    /// Half precision to single, sixteen at a time: exponent and mantissa move into place, a product with 2^112 re-biases
-    /// the exponent and makes subnormals normal, and what was infinite or NaN gets the full exponent back.
-    private static func halves(_ source: UnsafeRawPointer, count: Int, into target: UnsafeMutablePointer<Float>) {
-        let scale = Float(bitPattern: UInt32(127 + 112) << 23)
-        let full = count / 16 * 16
-        let output = UnsafeMutableRawPointer(target)
-        var i = 0
-        while i < full {
-            let half = source.loadUnaligned(fromByteOffset: i * 2, as: SIMD16<UInt16>.self)
-            let wide = SIMD16<UInt32>(truncatingIfNeeded: half)
-            let magnitude = wide & 0x7FFF
-            let scaled = unsafeBitCast(magnitude &<< 13, to: SIMD16<Float>.self) * scale
-            var bits = unsafeBitCast(scaled, to: SIMD16<UInt32>.self)
-            bits.replace(with: (magnitude &<< 13) | 0x7F80_0000, where: magnitude .>= 0x7C00)
-            bits |= (wide & 0x8000) &<< 16
-            output.storeBytes(of: bits, toByteOffset: i * 4, as: SIMD16<UInt32>.self)
-            i += 16
-        }
-        while i < count {
-            target[i] = half(source.loadUnaligned(fromByteOffset: i * 2, as: UInt16.self))
-            i += 1
         }
     }
 

@@ -15,6 +15,10 @@ public final class Conv2d: Module, PrecisionAdjustable {
         set { kernel.precision = newValue }
     }
 
+    public var layoutBytes: Int { kernel.layoutBytes }
+
+    public func releaseLayouts() { kernel.releaseLayouts() }
+
     /// - Parameters:
     ///   - inChannels: channels of the input.
     ///   - outChannels: channels of the result.

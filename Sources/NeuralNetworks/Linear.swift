@@ -33,6 +33,10 @@ public final class Linear: Module, PrecisionAdjustable {
         set { kernel.precision = newValue }
     }
 
+    public var layoutBytes: Int { kernel.layoutBytes }
+
+    public func releaseLayouts() { kernel.releaseLayouts() }
+
     public init(inFeatures: Int, outFeatures: Int, bias: Bool = true) {
         weight = Parameter(shape: [outFeatures, inFeatures], isBuffer: false, canBeAbsorbed: true)
         self.bias = bias ? Parameter(shape: [outFeatures]) : nil

@@ -91,9 +91,13 @@ public protocol GradientAbsorber: AnyObject {
     func absorb(_ parameter: Parameter, gradient: Tensor, x: Tensor)
 }
 
-/// A layer with a choice of arithmetic.
+/// A layer with a choice of arithmetic, which keeps its weight in layouts for it.
 public protocol PrecisionAdjustable: AnyObject {
     var precision: Precision { get set }
+    /// Forgets the layouts of the weight; the next call makes them anew.
+    func releaseLayouts()
+    /// Bytes of the layouts that are kept now.
+    var layoutBytes: Int { get }
 }
 
 /// A part of a network, named as in PyTorch so that state dictionaries fit.
@@ -121,6 +125,17 @@ extension Module {
     public func setPrecision(_ precision: Precision) {
         if let layer = self as? any PrecisionAdjustable { layer.precision = precision }
         for (_, child) in children { child.setPrecision(precision) }
+    }
+
+    /// Lets go of the memory in which layers keep their weights for calculating; the next call fills it anew, from the weights or their file.
+    public func releaseLayouts() {
+        (self as? any PrecisionAdjustable)?.releaseLayouts()
+        for (_, child) in children { child.releaseLayouts() }
+    }
+
+    /// Bytes in which layers keep their weights for calculating.
+    public var layoutBytes: Int {
+        children.reduce((self as? any PrecisionAdjustable)?.layoutBytes ?? 0) { $0 + $1.module.layoutBytes }
     }
 
     /// Sets `isTrainable` of all parameters.

@@ -43,6 +43,12 @@ final class Attention: Module {
         [(path.q, toQ), (path.k, toK), (path.v, toV), (path.out, toOut)]
     }
 
+    /// Lets go of what keys and values of a context are calculated from.
+    func releaseContextLayouts() {
+        toK.releaseLayouts()
+        toV.releaseLayouts()
+    }
+
     /// Keys and values of a context.
     /// - Parameters:
     ///   - context: [N, S, contextFeatures]

@@ -55,6 +55,7 @@ public final class StableDiffusionPipeline {
     /// `scheduler_config.json` of the model.
     public let schedulerConfiguration: JSONConfiguration
     private var prompts = PromptCache()
+    private var holdsPromptLayouts = false
 
     /// Whether `precision` makes a difference: the weights of a small model are not worth saving.
     public private(set) lazy var knowsPrecision = unet.parameterCount >= 1 << 26
@@ -94,9 +95,18 @@ public final class StableDiffusionPipeline {
     /// Text states of a prompt, [1, 77, hiddenSize], and its keys and values in the U-Net. Kept for the last few prompts.
     public func encode(_ prompt: String) -> PromptConditioning {
         if let known = prompts[prompt] { return known }
+        holdsPromptLayouts = true
         let conditioning = unet.prepare(textModel([tokenizer.encode(prompt).ids]))
         prompts[prompt] = conditioning
         return conditioning
+    }
+
+    /// Lets go of what the text model and the U-Net's attention to prompts hold in memory, where that counts; a new prompt brings it back.
+    public func releasePromptLayouts() {
+        guard holdsPromptLayouts, knowsPrecision else { return }
+        holdsPromptLayouts = false
+        textModel.releaseLayouts()
+        unet.releasePromptLayouts()
     }
 
     /// The first noise of pictures: `torch.randn((1, C, H, W), generator=...)` for each seed.
@@ -136,11 +146,14 @@ public final class StableDiffusionPipeline {
         let noise = pooledNoise(
             try initialNoise(generators, width: request.width * reduction, height: request.height * reduction), by: reduction)
         let isGuided = request.guidance > 1
+        let prompt = encode(request.prompt)
+        let negativePrompt = isGuided ? encode(request.negativePrompt) : nil
+        releasePromptLayouts()
         return DenoisingRun(
             unet: unet, scheduler: scheduler,
             latents: scheduler.initNoiseSigma == 1 ? noise : Kernels.scale(noise, by: scheduler.initNoiseSigma),
-            generators: generators.map(\.state), prompt: encode(request.prompt),
-            negativePrompt: isGuided ? encode(request.negativePrompt) : nil, guidance: request.guidance,
+            generators: generators.map(\.state), prompt: prompt,
+            negativePrompt: negativePrompt, guidance: request.guidance,
             adapters: request.adapters, early: request.early, guidanceInterval: request.guidanceInterval)
     }
 

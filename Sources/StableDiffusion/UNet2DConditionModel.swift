@@ -112,6 +112,11 @@ public final class UNet2DConditionModel: Module {
         return PromptConditioning(states: states, keysValues: transformerBlocks.map { $0.attn2.keysValues(states) })
     }
 
+    /// Lets go of the memory that only `prepare` needs; it comes back with the next prompt.
+    func releasePromptLayouts() {
+        for block in transformerBlocks { block.attn2.releaseContextLayouts() }
+    }
+
     /// The prompts of a batch under its adapters.
     /// - Parameters:
     ///   - prompts: one for each sample, prepared by this network, of one length.

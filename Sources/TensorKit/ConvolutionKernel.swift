@@ -8,6 +8,9 @@ public enum ConvolutionAlgorithm: String, Sendable {
     case bfloat16
     /// Directly, with weights that are kept in bfloat16 and widened in registers (`PanelLayout`).
     case halfStored
+    /// Directly in float32, with weights that are kept in bfloat16 and widened into memory for the call: for large images, where that is little
+    /// beside the products.
+    case widened
     /// Directly, with weights fetched ahead of their use (`PanelLayout`).
     case panels
 }
@@ -31,6 +34,16 @@ public final class ConvolutionKernel {
     private let packedForGradient = PackedWeights()
     /// On channels-last data a 1x1 convolution is a product of matrices.
     private let pointwise: LinearKernel?
+
+    /// Bytes in which the weight is kept for calculating.
+    public var layoutBytes: Int { packed.bytes + packedForGradient.bytes + (pointwise?.layoutBytes ?? 0) }
+
+    /// Forgets the layouts of the weight; the next call makes them anew.
+    public func releaseLayouts() {
+        packed.removeAll()
+        packedForGradient.removeAll()
+        pointwise?.releaseLayouts()
+    }
 
     public init(_ geometry: ConvolutionGeometry) {
         self.geometry = geometry
@@ -87,7 +100,8 @@ public final class ConvolutionKernel {
         guard
             let plan = plan(
                 x.shape, hasBias: bias != nil, hasResidual: fusing && residual != nil,
-                activation: fusing ? activation : .identity)
+                activation: fusing ? activation : .identity,
+                trial: { $0.run(x, self.packed, weight, bias: bias, residual: fusing ? residual : nil, into: y) })
         else {
             let plain = PlainKernels.convolution(x, weight: weight.tensor(), bias: bias, geometry: geometry)
             Kernels.finish(plain, adding: residual, addingPerSample: perSample, activation: activation)
@@ -105,13 +119,9 @@ public final class ConvolutionKernel {
         return y
     }
 
-    /// oneDNN's name of what `forward` runs for an input shape, for reports.
-    public func implementation(for input: [Int]) -> String {
-        if let pointwise { return pointwise.implementation(rows: input[0] * input[1] * input[2]) }
-        return plan(input, hasBias: true, hasResidual: false, activation: .identity)?.implementation ?? "plain"
-    }
-
-    private func plan(_ input: [Int], hasBias: Bool, hasResidual: Bool, activation: Activation) -> ConvolutionPlan? {
+    private func plan(
+        _ input: [Int], hasBias: Bool, hasResidual: Bool, activation: Activation, trial: (ConvolutionPlan) -> Void
+    ) -> ConvolutionPlan? {
         var key = ConvolutionPlan.Key(
             input: input, hasBias: hasBias, hasResidual: hasResidual, activation: activation, algorithm: algorithm ?? .direct)
         let plans = plans[Parallel.slot]
@@ -121,13 +131,19 @@ public final class ConvolutionKernel {
         }
         if let algorithm { return made(algorithm) ?? made(.direct) }
         let candidates = candidates(input)
-        guard candidates.count > 1 else { return made(candidates[0]) ?? made(.direct) }
-        let choice = choices[Parallel.slot].algorithm(for: input, hasResidual, precision) {
-            KernelLedger.shared.choice(
+        guard candidates.count > 1 else {
+            return made(candidates[0]) ?? made(candidates[0] == .widened ? .halfStored : .direct) ?? made(.direct)
+        }
+        let choice = choices[Parallel.slot].algorithm(for: input, precision) {
+            let before = packed.layouts
+            // Tried on what is to be calculated now: no numbers of their own, and no layout that is not kept or dropped below.
+            let name = KernelLedger.shared.choice(
                 "conv \(geometry.inChannels)>\(geometry.outChannels) \(geometry.kernelHeight)x\(geometry.kernelWidth)/\(geometry.stride) "
-                    + "\(input[0])x\(input[1])x\(input[2])\(hasResidual ? " +" : "") \(precision.rawValue)",
-                among: candidates.map(\.rawValue)
-            ) { name in ConvolutionAlgorithm(rawValue: name).flatMap(made)?.trial() }
+                    + "\(input[0])x\(input[1])x\(input[2]) \(precision.rawValue)",
+                among: candidates.map(\.rawValue),
+                make: { ConvolutionAlgorithm(rawValue: $0).flatMap(made) }, run: trial)
+            if let chosen = ConvolutionAlgorithm(rawValue: name).flatMap(made) { packed.removeAll(but: before + [chosen.stored]) }
+            return name
         }
         return made(choice) ?? made(.direct)
     }
@@ -138,25 +154,35 @@ public final class ConvolutionKernel {
     private func candidates(_ input: [Int]) -> [ConvolutionAlgorithm] {
         let (weights, smaller) = (geometry.weightShape.reduce(1, *), min(geometry.inChannels, geometry.outChannels))
         let operations = geometry.operations(of: input)
-        let isHalf = precision == .fast && Precision.hasBrainFloat && weights >= Self.halfCount
+        let isHalf =
+            precision == .fast
+            && Self.isWorthHalving(
+                weights, numbers: input[0] * input[1] * input[2] * (geometry.inChannels + geometry.outChannels))
         guard smaller >= 128, operations >= 2e8 else { return [isHalf ? .bfloat16 : .direct] }
-        var list: [ConvolutionAlgorithm] = isHalf ? [.bfloat16, .halfStored] : [.direct]
-        if !isHalf && weights >= Self.largeCount { list.append(.panels) }
+        let positions = input[0] * input[1] * input[2]
+        let hasManyRows = positions >= Self.manyRows
+        var list: [ConvolutionAlgorithm] =
+            !isHalf
+            ? [.direct] : !hasManyRows ? [.bfloat16, .halfStored] : [LinearKernel.multipliesHalvesFaster ? .bfloat16 : .widened]
+        if !isHalf && !hasManyRows && weights >= Self.largeCount { list.append(.panels) }
         let isCandidate =
             geometry.kernelHeight == 3 && geometry.kernelWidth == 3 && geometry.stride == 1 && geometry.padding == Padding(1)
-        let positions = input[0] * input[1] * input[2]
         // Winograd's layout takes four times the memory of float32, and its inside thirty-six sixteenths of the image: for the large layers of a
         // network the first pays on large images only, for large images the second does not.
-        let limit = positions >= 1024 && !isHalf ? 32 << 20 : 16 << 20
+        let limit = positions < 1024 ? 16 << 20 : isHalf ? 24 << 20 : 32 << 20
         let inside = positions / 16 * 36 * (geometry.inChannels + geometry.outChannels) * 4
-        if isCandidate && positions >= 256 && 4 * weights <= limit && inside <= 256 << 20 { list.append(.winograd) }
+        if isCandidate && hasManyRows && 4 * weights <= limit && inside <= 256 << 20 { list.append(.winograd) }
         return list
     }
 
     /// From this number of weights on it matters how they come from memory.
     static let largeCount = 1 << 20
-    /// From this number of weights on half the memory is worth the rounding.
-    static let halfCount = 1 << 16
+    /// From this number of rows on it is the products that take time, not bringing the weight from memory.
+    static let manyRows = 256
+    /// Whether a weight is kept in bfloat16 where that is allowed: large ones, unless the numbers that go through the layer are many times more.
+    static func isWorthHalving(_ weights: Int, numbers: Int) -> Bool {
+        Precision.hasBrainFloat && weights >= 1 << 16 && numbers < 4 * weights
+    }
 
     private static func rowsAreEqual(_ vector: Tensor, width: Int) -> Bool {
         let p = vector.pointer
@@ -191,17 +217,13 @@ public final class ConvolutionKernel {
 
 /// What the ledger said, by shape: asking it is not free.
 private final class ConvolutionChoices {
-    private var entries: [(input: [Int], hasResidual: Bool, precision: Precision, algorithm: ConvolutionAlgorithm)] = []
+    private var entries: [(input: [Int], precision: Precision, algorithm: ConvolutionAlgorithm)] = []
 
-    func algorithm(for input: [Int], _ hasResidual: Bool, _ precision: Precision, choose: () -> String) -> ConvolutionAlgorithm {
-        if let known = entries.first(where: {
-            $0.input == input && $0.hasResidual == hasResidual && $0.precision == precision
-        }) {
-            return known.algorithm
-        }
+    func algorithm(for input: [Int], _ precision: Precision, choose: () -> String) -> ConvolutionAlgorithm {
+        if let known = entries.first(where: { $0.input == input && $0.precision == precision }) { return known.algorithm }
         let algorithm = ConvolutionAlgorithm(rawValue: choose()) ?? .direct
         if entries.count >= 64 { entries.removeFirst() }
-        entries.append((input, hasResidual, precision, algorithm))
+        entries.append((input, precision, algorithm))
         return algorithm
     }
 }

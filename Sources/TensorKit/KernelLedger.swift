@@ -30,7 +30,7 @@ public final class KernelLedger: Sendable {
         let environment = ComputeEnvironment.current
         let info = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
         let processor = info.split(separator: "\n").first { $0.hasPrefix("model name") } ?? ""
-        return "w2w 1, oneDNN \(environment.oneDNNVersion), \(environment.instructionSet), "
+        return "w2w 2, oneDNN \(environment.oneDNNVersion), \(environment.instructionSet), "
             + "\(environment.threads) threads, \(processor)"
     }()
 
@@ -38,31 +38,42 @@ public final class KernelLedger: Sendable {
     /// - Parameters:
     ///   - key: names layer, shape and mode.
     ///   - candidates: names of the ways, at least one.
-    ///   - run: gives what runs one of them once; nil when it cannot be done.
+    ///   - make: prepares one of them; nil when it cannot be done.
+    ///   - run: runs one once.
     /// - Returns: one of the candidates.
-    func choice(_ key: String, among candidates: [String], run: (String) -> (() -> Void)?) -> String {
+    func choice<Plan>(
+        _ key: String, among candidates: [String], make: (String) -> Plan?, run: (Plan) -> Void
+    ) -> String {
         state.withLock { state in
             read(&state)
             if let known = state.choices[key], candidates.contains(known) { return known }
-            let runs = candidates.compactMap { name in run(name).map { (name: name, run: $0) } }
-            var shortest = [Double](repeating: .infinity, count: runs.count)
-            // In turns, so that a busy moment meets all of them; the first turn only fills caches.
-            var spent = 0.0
-            for turn in 0..<8 where runs.count > 1 && (turn < 3 || spent < 0.1) {
-                for (index, candidate) in runs.enumerated() {
-                    let seconds = Profile.seconds(candidate.run)
-                    spent += seconds
-                    if turn > 0 { shortest[index] = min(shortest[index], seconds) }
-                }
-            }
-            var best = (name: runs.first?.name ?? candidates[0], seconds: shortest.first ?? 0)
-            for (index, candidate) in runs.enumerated() where shortest[index] < best.seconds * 0.92 {
-                best = (candidate.name, shortest[index])
-            }
-            state.choices[key] = best.name
-            append(key, best.name, state)
-            return best.name
+            let plans = candidates.compactMap { name in make(name).map { (name: name, plan: $0) } }
+            let best = plans.count > 1 ? Self.fastest(plans, run) : (plans.first?.name ?? candidates[0])
+            state.choices[key] = best
+            append(key, best, state)
+            return best
         }
+    }
+
+    /// Runs them in turns, so that a busy moment meets all of them. The first turn, in which weights are laid out and memory is new, does not
+    /// count; the second takes out what is far behind.
+    private static func fastest<Plan>(_ plans: [(name: String, plan: Plan)], _ run: (Plan) -> Void) -> String {
+        for candidate in plans { run(candidate.plan) }
+        var shortest = plans.map { candidate in Profile.seconds { run(candidate.plan) } }
+        let limit = 1.7 * (shortest.min() ?? 0)
+        let left = plans.indices.filter { shortest[$0] <= limit }
+        var spent = 0.0
+        // A long run needs fewer repetitions to be told from another.
+        for turn in 0..<6 where left.count > 1 && (turn == 0 || spent < 0.04) {
+            for index in left {
+                let seconds = Profile.seconds { run(plans[index].plan) }
+                spent += seconds
+                shortest[index] = min(shortest[index], seconds)
+            }
+        }
+        var best = left.first ?? 0
+        for index in left where shortest[index] < shortest[best] * 0.92 { best = index }
+        return plans[best].name
     }
 
     private func read(_ state: inout State) {

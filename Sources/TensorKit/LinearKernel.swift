@@ -5,11 +5,17 @@ public final class LinearKernel {
     public var precision = Precision.f32 {
         didSet { if precision != oldValue { packed.removeAll() } }
     }
-    /// Overrides the choice between the ways of calculating: "float32", "panels", "bfloat16" or "halfStored"; for tests.
+    /// Overrides the choice between the ways of calculating: "float32", "panels", "bfloat16", "halfStored" or "widened"; for tests.
     public var arithmetic: String?
     /// By slot: a plan runs on one thread at a time.
     private let plans = (0..<Parallel.slots).map { _ in PlanCache<LinearPlan.Key, LinearPlan?>() }
     private let packed = PackedWeights()
+
+    /// Bytes in which the weight is kept for calculating.
+    public var layoutBytes: Int { packed.bytes }
+
+    /// Forgets the layouts of the weight; the next call makes them anew.
+    public func releaseLayouts() { packed.removeAll() }
 
     public init(inFeatures: Int, outFeatures: Int) {
         self.inFeatures = inFeatures
@@ -48,7 +54,8 @@ public final class LinearKernel {
         guard rows > 0 else { return y }
         let found = plan(
             LinearPlan.Key(
-                rows: rows, hasBias: bias != nil, hasResidual: residual != nil, activation: activation, isPlain: weightChanges))
+                rows: rows, hasBias: bias != nil, hasResidual: residual != nil, activation: activation, isPlain: weightChanges)
+        ) { $0.run(x, self.packed, weight, bias: bias, residual: residual, into: y) }
         guard let plan = found else {
             let plain = PlainKernels.linear(x, weight: weight.tensor(), bias: bias)
             Kernels.finish(plain, adding: residual, addingPerSample: nil, activation: activation)
@@ -64,13 +71,7 @@ public final class LinearKernel {
         return y
     }
 
-    /// oneDNN's name of what `forward` runs for a number of rows, for reports.
-    public func implementation(rows: Int) -> String {
-        let key = LinearPlan.Key(rows: rows, hasBias: true, hasResidual: false, activation: .identity, isPlain: false)
-        return plan(key)?.implementation ?? "plain"
-    }
-
-    private func plan(_ key: LinearPlan.Key) -> LinearPlan? {
+    private func plan(_ key: LinearPlan.Key, trial: (LinearPlan) -> Void) -> LinearPlan? {
         var key = key
         let plans = plans[Parallel.slot]
         func made(_ arithmetic: LinearPlan.Arithmetic) -> LinearPlan? {
@@ -79,16 +80,16 @@ public final class LinearKernel {
         }
         if let forced = arithmetic.flatMap(LinearPlan.Arithmetic.init(rawValue:)) { return made(forced) ?? made(.float32) }
         let isHalf =
-            precision == .fast && Precision.hasBrainFloat && !key.isPlain
-            && inFeatures * outFeatures >= ConvolutionKernel.halfCount
+            precision == .fast && !key.isPlain
+            && ConvolutionKernel.isWorthHalving(inFeatures * outFeatures, numbers: key.rows * (inFeatures + outFeatures))
         // Weights of some size are worth a trial, once; small ones have one way, so that no clock decides about them.
         let operations = 2 * Double(key.rows * inFeatures) * Double(outFeatures)
         guard isHalf || (inFeatures * outFeatures >= ConvolutionKernel.largeCount && operations >= 2e7 && !key.isPlain) else {
             return made(.float32)
         }
-        let known = choices[Parallel.slot][key.rows, isHalf] ?? choose(key.rows, isHalf, made)
+        let known = choices[Parallel.slot][key.rows, isHalf] ?? choose(key.rows, isHalf, made, trial)
         choices[Parallel.slot][key.rows, isHalf] = known
-        return made(known) ?? made(.float32)
+        return made(known) ?? made(known == .widened ? .halfStored : .float32) ?? made(.float32)
     }
 
     /// By slot and number of rows, what the ledger said.
@@ -103,14 +104,41 @@ public final class LinearKernel {
     }
 
     private func choose(
-        _ rows: Int, _ isHalf: Bool, _ made: (LinearPlan.Arithmetic) -> LinearPlan?
+        _ rows: Int, _ isHalf: Bool, _ made: (LinearPlan.Arithmetic) -> LinearPlan?, _ trial: (LinearPlan) -> Void
     ) -> LinearPlan.Arithmetic {
-        let candidates: [LinearPlan.Arithmetic] = isHalf ? [.bfloat16, .halfStored] : [.float32, .panels]
+        let candidates: [LinearPlan.Arithmetic] =
+            switch (isHalf, rows >= ConvolutionKernel.manyRows) {
+            case (false, true): [.float32]
+            case (false, false): [.float32, .panels]
+            case (true, true): [Self.multipliesHalvesFaster ? .bfloat16 : .widened]
+            case (true, false): [.bfloat16, .halfStored]
+            }
+        guard candidates.count > 1 else { return candidates[0] }
+        let before = packed.layouts
         let name = KernelLedger.shared.choice(
-            "linear \(rows) x \(inFeatures)>\(outFeatures) \(precision.rawValue)", among: candidates.map(\.rawValue)
-        ) { name in LinearPlan.Arithmetic(rawValue: name).flatMap(made)?.trial() }
-        return LinearPlan.Arithmetic(rawValue: name) ?? .float32
+            "linear \(rows) x \(inFeatures)>\(outFeatures) \(precision.rawValue)", among: candidates.map(\.rawValue),
+            make: { LinearPlan.Arithmetic(rawValue: $0).flatMap(made) }, run: trial)
+        let chosen = LinearPlan.Arithmetic(rawValue: name) ?? .float32
+        if let plan = made(chosen) { packed.removeAll(but: before + [plan.stored]) }
+        return chosen
     }
+
+    /// Whether this processor multiplies bfloat16 numbers faster than float32 ones: some have instructions that run at half the rate. Tried once.
+    static let multipliesHalvesFaster: Bool = {
+        let (rows, features) = (512, 1024)
+        let key = LinearPlan.Key(rows: rows, hasBias: false, hasResidual: false, activation: .identity, isPlain: false)
+        let ways: [LinearPlan.Arithmetic] = [.float32, .bfloat16]
+        let weight = WeightSource(Tensor(zeros: [features, features]), version: 0)
+        let (x, y) = (Tensor(zeros: [rows, features]), Tensor(zeros: [rows, features]))
+        let name = KernelLedger.shared.choice("products", among: ways.map(\.rawValue)) { name in
+            var key = key
+            key.arithmetic = LinearPlan.Arithmetic(rawValue: name) ?? .float32
+            return LinearPlan(inFeatures: features, outFeatures: features, key).map { (plan: $0, packed: PackedWeights()) }
+        } run: { way in
+            way.plan.run(x, way.packed, weight, bias: nil, residual: nil, into: y)
+        }
+        return name == LinearPlan.Arithmetic.bfloat16.rawValue
+    }()
 
     /// Gradient of the input: gradient [..., out] times weight [out, in].
     public func inputGradient(_ gradient: Tensor, weight: Tensor, version: Int) -> Tensor {

@@ -11,6 +11,10 @@ struct PanelLayout: Equatable {
     let inputs, outputs: Int
     /// Two bytes a weight, those of inputs 2 i and 2 i + 1 side by side.
     let isHalf: Bool
+    /// Inputs that lie together before the next position of a convolution's kernel follows.
+    let inputBlock: Int
+    /// Elements from one block of inputs to the next, from one row of the kernel and from one column to the next.
+    let strides: [Int]
 
     /// nil when a layout is not of this kind.
     /// - Parameters:
@@ -35,13 +39,16 @@ struct PanelLayout: Equatable {
         // Inputs lie in the order of their numbers: a block of them before the outputs is the only other one.
         guard last == 0 || (last == 1 && dimensions[0] != output) else { return nil }
         width = blocks[last]
+        inputBlock = (last == 1 ? blocks[0] : 1) * (isHalf ? 2 : 1)
         let shape = (0..<Int(descriptor.ndims)).map { list(descriptor.dims)[$0] }
         let padded = (0..<Int(descriptor.ndims)).map { list(descriptor.padded_dims)[$0] }
         guard shape == padded else { return nil }
         outputs = shape[output]
         inputs = shape.reduce(1, *) / max(1, outputs)
+        let steps = list(blocking.strides)
+        strides = (0..<shape.count).filter { $0 != output }.map { steps[$0] }
         guard width % 32 == 0, outputs % width == 0, inputs % 2 == 0,
-            list(blocking.strides)[output] == inputs * width
+            steps[output] == inputs * width
         else { return nil }
     }
 

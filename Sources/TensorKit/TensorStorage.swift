@@ -39,33 +39,50 @@ public final class TensorStorage {
     deinit { release() }
 }
 
-/// A block of memory whose size is one of the allocator's classes.
+/// A block of memory and where it came from.
 struct StorageBlock: @unchecked Sendable {  // plain memory; whoever holds the block owns it
     let address: UnsafeMutableRawPointer
     let bytes: Int
+    /// Cut from the allocator's arena.
+    let isFromArena: Bool
 
     /// Asks the system. Large blocks ask for huge pages: fewer faults at first use, fewer misses of the address translation later.
     init(bytes: Int) {
         let isLarge = bytes >= 4 << 20
         address = .allocate(byteCount: bytes, alignment: isLarge ? 2 << 20 : 64)
         self.bytes = bytes
+        isFromArena = false
         #if os(Linux)
             if isLarge { madvise(address, bytes, MADV_HUGEPAGE) }
         #endif
     }
+
+    /// A block of the arena.
+    init(arena address: UnsafeMutableRawPointer, bytes: Int) {
+        self.address = address
+        self.bytes = bytes
+        isFromArena = true
+    }
 }
 
-/// Keeps freed blocks by size class, up to a limit.
+/// Keeps freed blocks, up to a limit: small ones by size class, large ones in an arena.
 public final class StorageAllocator: Sendable {
     public static let shared = StorageAllocator()
 
-    private struct State {
+    private struct State: @unchecked Sendable {  // reached under the lock only
         var free: [Int: [StorageBlock]] = [:]
-        var keptBytes = 0
+        var arena = StorageArena(capacity: 2 * Int(ProcessInfo.processInfo.physicalMemory))
+        var smallBytes = 0
         var limit = 1 << 30
         var systemRequests = 0
+        var largeBytes = 0
+        var peak = (use: 0, hold: 0)
+
+        var keptBytes: Int { smallBytes + (arena?.keptBytes ?? 0) }
     }
     private let state = Mutex(State())
+
+    init() {}
 
     /// Bytes of freed blocks that are kept for reuse at most; 1 GiB at first.
     public var limit: Int {
@@ -79,22 +96,26 @@ public final class StorageAllocator: Sendable {
     /// Bytes of freed blocks kept now.
     public var keptBytes: Int { state.withLock { $0.keptBytes } }
 
-    /// How often the system was asked for a block since the start; constant while work repeats.
+    /// How often the system was asked for memory since the start; constant while work repeats.
     public var systemRequests: Int { state.withLock { $0.systemRequests } }
+
+    /// Of large blocks, the most bytes that were in use at once, and the most that were held for them.
+    public var peak: (use: Int, hold: Int) { state.withLock { $0.peak } }
 
     /// Gives all kept blocks back to the system.
     public func releaseAll() {
         let blocks = state.withLock { state in
             defer {
                 state.free = [:]
-                state.keptBytes = 0
+                state.smallBytes = 0
             }
+            state.arena?.releaseAll()
             return state.free.values.flatMap { $0 }
         }
         for block in blocks { block.address.deallocate() }
     }
 
-    /// The size class of a request: a power of two or one of three steps between two of them, so at most a fifth is wasted.
+    /// The size class of a small request: a power of two or one of three steps between two of them, so at most a fifth is wasted.
     static func sizeClass(_ bytes: Int) -> Int {
         if bytes <= 256 { return 256 }
         let step = 1 << max(6, Int.bitWidth - 1 - (bytes - 1).leadingZeroBitCount - 2)
@@ -104,16 +125,17 @@ public final class StorageAllocator: Sendable {
     private static let largeSize = 1 << 20
 
     func take(bytes: Int) -> StorageBlock {
-        let size = Self.sizeClass(bytes)
+        let isLarge = bytes > Self.largeSize
+        let size = isLarge ? StorageArena.rounded(bytes) : Self.sizeClass(bytes)
         let kept = state.withLock { state -> StorageBlock? in
-            var fitting = size
-            if state.free[size]?.isEmpty ?? true, size >= Self.largeSize {
-                // A block up to twice as large will do: different shapes take turns on the same memory.
-                let larger = state.free.filter { $0.key > size && $0.key <= 2 * size && !$0.value.isEmpty }
-                fitting = larger.keys.min() ?? size
+            if isLarge, let found = state.arena?.take(size) {
+                if found.isNew { state.systemRequests += 1 }
+                state.largeBytes += size
+                state.peak = (max(state.peak.use, state.largeBytes), max(state.peak.hold, state.arena?.top ?? 0))
+                return StorageBlock(arena: found.address, bytes: size)
             }
-            if let block = state.free[fitting]?.popLast() {
-                state.keptBytes -= fitting
+            if !isLarge, let block = state.free[size]?.popLast() {
+                state.smallBytes -= size
                 return block
             }
             state.systemRequests += 1
@@ -124,9 +146,15 @@ public final class StorageAllocator: Sendable {
 
     func give(_ block: StorageBlock) {
         let kept = state.withLock { state -> Bool in
-            guard state.keptBytes + block.bytes <= state.limit else { return false }
+            let fits = state.keptBytes + block.bytes <= state.limit
+            if block.isFromArena {
+                state.largeBytes -= block.bytes
+                state.arena?.give(block.address, block.bytes, keeps: fits)
+                return true
+            }
+            guard fits, block.bytes <= Self.largeSize else { return false }
             state.free[block.bytes, default: []].append(block)
-            state.keptBytes += block.bytes
+            state.smallBytes += block.bytes
             return true
         }
         if !kept { block.address.deallocate() }

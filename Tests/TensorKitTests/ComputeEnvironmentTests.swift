@@ -1,5 +1,6 @@
-import TensorKit
 import Testing
+
+@testable import TensorKit
 
 @Suite struct ComputeEnvironmentTests {
     @Test func namesWhatRuns() {
@@ -20,12 +21,17 @@ import Testing
     }
 
     @Test func freedMemoryIsUsedAgain() {
-        // A size that no other test uses: tests run beside each other.
-        let shape = [3, 1_000_003]
-        var first: Tensor? = Tensor(zeros: shape)
-        let address = first?.pointer
-        first = nil
-        let second = Tensor(uninitialized: shape)
-        #expect(second.pointer == address)
+        // An allocator of its own: tests run beside each other.
+        let allocator = StorageAllocator()
+        for bytes in [1000, 12 << 20] {
+            let first = allocator.take(bytes: bytes)
+            allocator.give(first)
+            let requests = allocator.systemRequests
+            let second = allocator.take(bytes: bytes)
+            #expect(second.address == first.address && allocator.systemRequests == requests)
+            allocator.give(second)
+        }
+        allocator.releaseAll()
+        #expect(allocator.keptBytes == 0)
     }
 }

@@ -19,11 +19,12 @@ import Testing
             let x = randomTensor([rows, inputs], seed: 1)
             let weight = randomTensor([outputs, inputs], seed: 2, scale: 0.3)
             let (bias, residual) = (randomTensor([outputs], seed: 3), randomTensor([rows, outputs], seed: 4))
-            for way in ["float32", "panels", "halfStored", "bfloat16"] {
-                if ["halfStored", "bfloat16"].contains(way) && !Precision.hasBrainFloat { continue }
+            for way in ["float32", "panels", "halfStored", "widened", "bfloat16"] {
+                let isHalf = ["halfStored", "widened", "bfloat16"].contains(way)
+                if isHalf && !Precision.hasBrainFloat { continue }
                 let kernel = LinearKernel(inFeatures: inputs, outFeatures: outputs)
                 kernel.arithmetic = way
-                let w = ["halfStored", "bfloat16"].contains(way) ? Self.rounded(weight) : weight
+                let w = isHalf ? Self.rounded(weight) : weight
                 let plain = PlainKernels.linear(way == "bfloat16" ? Self.rounded(x) : x, weight: w, bias: bias)
                 expectClose(kernel.forward(x, weight: weight, version: 0, bias: bias), plain, "\(way) \(rows) x \(inputs)")
                 expectClose(
@@ -55,6 +56,52 @@ import Testing
                 kernel.forward(x, weight: weight, version: 0, bias: bias, adding: residual), Kernels.add(plain, residual),
                 "\(algorithm) with residual")
         }
+    }
+
+    /// Weights of many shapes, kept in bfloat16 and widened for float32 kernels: the numbers, and that half the memory is what is kept.
+    @Test(.enabled(if: Precision.hasBrainFloat), arguments: [(128, 128, 1), (128, 192, 1), (320, 128, 2), (192, 320, 1)])
+    func widenedConvolutions(_ inputs: Int, _ outputs: Int, _ stride: Int) {
+        let geometry = ConvolutionGeometry(
+            inChannels: inputs, outChannels: outputs, kernelHeight: 3, kernelWidth: 3, stride: stride, padding: Padding(1))
+        let (x, bias) = (randomTensor([2, 16, 16, inputs], seed: 1), randomTensor([outputs], seed: 3))
+        let weight = Self.rounded(randomTensor(geometry.weightShape, seed: 2, scale: 0.2))
+        let kernel = ConvolutionKernel(geometry)
+        kernel.algorithm = .widened
+        let plain = PlainKernels.convolution(x, weight: weight, bias: bias, geometry: geometry)
+        let residual = randomTensor(plain.shape, seed: 4)
+        expectClose(
+            kernel.forward(x, weight: weight, version: 0, bias: bias, adding: residual), Kernels.add(plain, residual), "widened")
+        let half = ConvolutionKernel(geometry)
+        half.algorithm = .halfStored
+        expectClose(half.forward(x, weight: weight, version: 0, bias: bias), plain, "panels in half")
+        // Where oneDNN's layouts are no panels, both keep what it wants in float32.
+        let isInPanels = inputs == 128 && outputs == 128
+        #expect(kernel.layoutBytes >= 2 * weight.count && (!isInPanels || kernel.layoutBytes == 2 * weight.count))
+    }
+
+    @Test func releasedLayoutsComeBack() {
+        let (x, weight) = (randomTensor([40, 512], seed: 1), randomTensor([256, 512], seed: 2, scale: 0.2))
+        let kernel = LinearKernel(inFeatures: 512, outFeatures: 256)
+        let first = kernel.forward(x, weight: weight, version: 0)
+        #expect(kernel.layoutBytes >= 4 * weight.count)
+        kernel.releaseLayouts()
+        #expect(kernel.layoutBytes == 0)
+        #expect(kernel.forward(x, weight: weight, version: 0).array == first.array)
+    }
+
+    /// Larger layers choose between ways; what the others laid out is not kept.
+    @Test(arguments: [Precision.f32, .fast]) func aTrialKeepsOneLayout(_ precision: Precision) {
+        let geometry = ConvolutionGeometry(
+            inChannels: 192, outChannels: 192, kernelHeight: 3, kernelWidth: 3, padding: Padding(1))
+        let (x, weight) = (randomTensor([1, 32, 32, 192], seed: 1), randomTensor(geometry.weightShape, seed: 2, scale: 0.05))
+        let kernel = ConvolutionKernel(geometry)
+        kernel.precision = precision
+        let plain = PlainKernels.convolution(x, weight: weight, bias: nil, geometry: geometry)
+        expectClose(kernel.forward(x, weight: weight, version: 0), plain, tolerance: precision == .f32 ? 2e-4 : 1e-2, "conv")
+        // Winograd takes 16 bytes a weight, float32 4, bfloat16 2.
+        #expect(
+            (2 * weight.count...16 * weight.count).contains(kernel.layoutBytes),
+            "\(kernel.layoutBytes) bytes of \(weight.count) weights")
     }
 
     @Test func precisionChangesWhatALayerKeeps() {

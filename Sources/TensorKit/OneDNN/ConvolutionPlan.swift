@@ -13,8 +13,12 @@ final class ConvolutionPlan {
     /// nil where `panels` does the work.
     private let primitive: DNNPrimitive?
     private let panels: PanelLayout?
-    private let plainWeights: DNN.Descriptor
-    private let weights: DNN.Descriptor
+    /// The weight as files have it, and as the primitive takes it.
+    private let plainWeights, weights: DNN.Descriptor
+    /// The weight as it is kept.
+    let stored: DNN.Descriptor
+    /// From what is kept to what the primitive takes.
+    private let widening: PanelWidening?
     private let geometry: ConvolutionGeometry
     private let key: Key
     private let output: [Int]
@@ -24,7 +28,10 @@ final class ConvolutionPlan {
     /// Whether residual and activation are done inside.
     let isFused: Bool
 
-    var implementation: String { primitive?.implementation ?? (panels?.isHalf == true ? "panels in half" : "panels") }
+    var implementation: String {
+        primitive?.implementation.appending(widening == nil ? "" : ", widened")
+            ?? (panels?.isHalf == true ? "panels in half" : "panels")
+    }
 
     init?(_ geometry: ConvolutionGeometry, _ key: Key) {
         guard let dnn = DNN.shared else { return nil }
@@ -55,6 +62,17 @@ final class ConvolutionPlan {
             return nil
         }
         self.weights = weights
+        if key.algorithm == .widened {
+            guard let half = ConvolutionDescriptors(geometry, key.input, .bfloat16).layoutOfWeights(),
+                let widening = PanelWidening(from: half, to: weights)
+            else {
+                dnnl_primitive_desc_destroy(description)
+                return nil
+            }
+            (stored, self.widening) = (half, widening)
+        } else {
+            (stored, widening) = (weights, nil)
+        }
         if ownsKernel {
             dnnl_primitive_desc_destroy(description)
             guard let panels = PanelLayout(weights, output: 0) else { return nil }
@@ -86,12 +104,19 @@ final class ConvolutionPlan {
 
     /// Writes conv(x) + bias, and what `isFused` promises, to `y`.
     func run(_ x: Tensor, _ packed: PackedWeights, _ weight: WeightSource, bias: Tensor?, residual: Tensor?, into y: Tensor) {
-        packed.withPointer(weight, plain: plainWeights, as: weights) {
-            run(x, weights: $0, bias: bias, residual: residual, into: y)
+        packed.withPointer(weight, plain: plainWeights, as: stored) {
+            run(x, stored: $0, bias: bias, residual: residual, into: y)
         }
     }
 
-    private func run(_ x: Tensor, weights: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
+    private func run(_ x: Tensor, stored: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
+        var weights = stored
+        let full = widening.map { _ in DNN.tensor(for: self.weights) }
+        if let widening, let full {
+            widening.run(stored, into: full.pointer)
+            weights = UnsafeMutableRawPointer(full.pointer)
+        }
+        defer { withExtendedLifetime(full) {} }
         if let residual, isFused { Kernels.copy(residual, into: y) }
         guard let primitive else {
             multiply(x, weights, bias, into: y, adds: residual != nil && isFused)
@@ -134,15 +159,6 @@ final class ConvolutionPlan {
             first += count
         }
     }
-
-    /// What runs once with zeros for numbers: what a trial compares.
-    func trial() -> () -> Void {
-        let (x, y) = (Tensor(zeros: key.input), Tensor(zeros: output))
-        let bias = key.hasBias ? Tensor(zeros: [output[3]]) : nil
-        let residual = key.hasResidual ? Tensor(zeros: output) : nil
-        let zeros = DNN.zeros(for: weights)
-        return { self.run(x, weights: zeros.pointer, bias: bias, residual: residual, into: y) }
-    }
 }
 
 /// The arrays of a convolution as oneDNN is told of them.
@@ -165,6 +181,13 @@ struct ConvolutionDescriptors {
         target = isWinograd ? DNN.descriptor(targetShape, dnnl_format_tag_any) : plainTarget
         weights = DNN.descriptor(geometry.weightShape, dnnl_format_tag_any, type)
         bias = DNN.descriptor([geometry.outChannels], dnnl_x)
+    }
+
+    /// How oneDNN wants the weights, or nil.
+    func layoutOfWeights() -> DNN.Descriptor? {
+        guard let description = describe(DNNPostOperations(), hasBias: false) else { return nil }
+        defer { dnnl_primitive_desc_destroy(description) }
+        return dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0)?.pointee
     }
 
     /// What oneDNN would run, or nil; the caller destroys it.

@@ -39,13 +39,6 @@ struct DNN: @unchecked Sendable {  // both handles are used for the processor on
     /// A tensor that can hold an array of this layout.
     static func tensor(for descriptor: Descriptor) -> Tensor { Tensor(uninitialized: [(size(descriptor) + 3) / 4]) }
 
-    /// Memory for an array of this layout, for a trial: it goes back to the system afterwards.
-    static func zeros(for descriptor: Descriptor) -> Tensor {
-        let tensor = Tensor(apart: [(size(descriptor) + 3) / 4])
-        tensor.pointer.update(repeating: 0, count: tensor.count)
-        return tensor
-    }
-
     /// Copies an array from one layout into another.
     func reordering(from: Descriptor, to: Descriptor) -> DNNPrimitive {
         var (source, target) = (from, to)

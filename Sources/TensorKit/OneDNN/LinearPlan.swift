@@ -9,6 +9,9 @@ final class LinearPlan {
         case bfloat16
         /// The weight is kept in bfloat16 and widened in registers (`PanelLayout`).
         case halfStored
+        /// The weight is kept in bfloat16 and widened into memory for the call, products are float32: for many rows, where the widening is little
+        /// beside the products.
+        case widened
         /// Float32 with the weight fetched ahead of its use (`PanelLayout`).
         case panels
     }
@@ -26,7 +29,12 @@ final class LinearPlan {
     /// nil where `panels` does the work.
     private let primitive: DNNPrimitive?
     private let panels: PanelLayout?
+    /// The weight as files have it, and as the primitive takes it.
     private let plainWeights, weights: DNN.Descriptor
+    /// The weight as it is kept.
+    let stored: DNN.Descriptor
+    /// From what is kept to what the primitive takes.
+    private let widening: PanelWidening?
     private let key: Key
     private let inFeatures, outFeatures: Int
     /// From float32 rows to the primitive's.
@@ -34,7 +42,10 @@ final class LinearPlan {
     /// Whether residual and activation are done inside.
     let isFused: Bool
 
-    var implementation: String { primitive?.implementation ?? (panels?.isHalf == true ? "panels in half" : "panels") }
+    var implementation: String {
+        primitive?.implementation.appending(widening == nil ? "" : ", widened")
+            ?? (panels?.isHalf == true ? "panels in half" : "panels")
+    }
 
     init?(inFeatures: Int, outFeatures: Int, _ key: Key) {
         guard let dnn = DNN.shared else { return nil }
@@ -73,6 +84,22 @@ final class LinearPlan {
             return nil
         }
         self.weights = weights
+        if key.arithmetic == .widened {
+            guard let half = describe(DNNPostOperations(), dnnl_bf16) else {
+                dnnl_primitive_desc_destroy(description)
+                return nil
+            }
+            defer { dnnl_primitive_desc_destroy(half) }
+            guard let stored = dnnl_primitive_desc_query_md(half, dnnl_query_weights_md, 0)?.pointee,
+                let widening = PanelWidening(from: stored, to: weights)
+            else {
+                dnnl_primitive_desc_destroy(description)
+                return nil
+            }
+            (self.stored, self.widening) = (stored, widening)
+        } else {
+            (stored, widening) = (weights, nil)
+        }
         if ownsKernel {
             dnnl_primitive_desc_destroy(description)
             guard let panels = PanelLayout(weights, output: 1) else { return nil }
@@ -93,12 +120,19 @@ final class LinearPlan {
 
     /// Writes x weightᵀ + bias, and what `isFused` promises, to `y`.
     func run(_ x: Tensor, _ packed: PackedWeights, _ weight: WeightSource, bias: Tensor?, residual: Tensor?, into y: Tensor) {
-        packed.withPointer(weight, plain: plainWeights, as: weights) {
-            run(x, weights: $0, bias: bias, residual: residual, into: y)
+        packed.withPointer(weight, plain: plainWeights, as: stored) {
+            run(x, stored: $0, bias: bias, residual: residual, into: y)
         }
     }
 
-    private func run(_ x: Tensor, weights: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
+    private func run(_ x: Tensor, stored: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
+        var weights = stored
+        let full = widening.map { _ in DNN.tensor(for: self.weights) }
+        if let widening, let full {
+            widening.run(stored, into: full.pointer)
+            weights = UnsafeMutableRawPointer(full.pointer)
+        }
+        defer { withExtendedLifetime(full) {} }
         guard let primitive else {
             if let residual, isFused { Kernels.copy(residual, into: y) }
             panels?.multiply(
@@ -124,14 +158,5 @@ final class LinearPlan {
         if let residual, isFused { primitive.bind(next, residual.pointer) }
         primitive.run()
         withExtendedLifetime(source) {}
-    }
-
-    /// What runs once with zeros for numbers: what a trial compares.
-    func trial() -> () -> Void {
-        let (x, y) = (Tensor(zeros: [key.rows, inFeatures]), Tensor(zeros: [key.rows, outFeatures]))
-        let bias = key.hasBias ? Tensor(zeros: [outFeatures]) : nil
-        let residual = key.hasResidual ? Tensor(zeros: [key.rows, outFeatures]) : nil
-        let zeros = DNN.zeros(for: weights)
-        return { self.run(x, weights: zeros.pointer, bias: bias, residual: residual, into: y) }
     }
 }

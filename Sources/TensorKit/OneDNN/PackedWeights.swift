@@ -3,8 +3,8 @@ import Synchronization
 
 /// A weight in the layouts that primitives asked for, made anew when its version changes. Lanes share it.
 ///
-/// Of a weight that lies in a file only these layouts are in memory: it is read in float32 for as long as the reordering takes, then its pages
-/// are let go.
+/// Of a weight that lies in a file only these layouts are in memory: panels are filled straight from the file, for other layouts it is read in
+/// float32 for as long as the reordering takes; then its pages are let go.
 final class PackedWeights: Sendable {
     private struct Entry: @unchecked Sendable {  // reached under the lock only, the tensor filled before anybody else sees it
         let descriptor: DNN.Descriptor
@@ -25,6 +25,19 @@ final class PackedWeights: Sendable {
 
     /// Forgets all layouts.
     func removeAll() { state.withLock { $0.entries = [] } }
+
+    /// The layouts that are kept.
+    var layouts: [DNN.Descriptor] { state.withLock { $0.entries.map(\.descriptor) } }
+
+    /// Forgets all layouts but some.
+    func removeAll(but kept: [DNN.Descriptor]) {
+        state.withLock { state in
+            state.entries.removeAll { entry in !kept.contains { DNN.equal($0, entry.descriptor) } }
+        }
+    }
+
+    /// Bytes of the layouts that are kept.
+    var bytes: Int { state.withLock { $0.entries.reduce(0) { $0 + 4 * $1.tensor.count } } }
 
     /// Calls `body` with the weight in `descriptor`'s layout.
     func withPointer(
@@ -70,11 +83,23 @@ final class PackedWeights: Sendable {
 
     private static func fill(_ target: Tensor, _ weight: WeightSource, _ plain: DNN.Descriptor, _ descriptor: DNN.Descriptor) {
         Profile.measure("packing", "") {
+            if let packing = PanelPacking(descriptor) {
+                switch weight.content {
+                case .tensor(let tensor):
+                    packing.fill(UnsafeMutableRawPointer(target.pointer)) {
+                        $1.update(from: tensor.pointer + $0.lowerBound, count: $0.count)
+                    }
+                case .stored(let stored):
+                    packing.fill(UnsafeMutableRawPointer(target.pointer), read: stored.read)
+                    stored.release()
+                }
+                return
+            }
             var source: Tensor
             switch weight.content {
             case .tensor(let tensor): source = tensor
             case .stored(let stored):
-                source = DNN.equal(plain, descriptor) ? target : Tensor(apart: weight.shape)
+                source = DNN.equal(plain, descriptor) ? target : Tensor(uninitialized: weight.shape)
                 let pointer = source.pointer
                 Parallel.ranges(weight.count, grain: 1 << 16) { stored.read($0, pointer + $0.lowerBound) }
                 stored.release()

@@ -85,7 +85,12 @@ struct BenchCommand: ParsableCommand {
             print(BenchResult.table(results))
             if precision == .fast { print("fast: \(Precision.meaningOfFast)") }
         }
-        if Profile.isOn { FileHandle.standardError.write(Data((Profile.report() + "\n").utf8)) }
+        if Profile.isOn {
+            let peak = StorageAllocator.shared.peak
+            let memory = String(
+                format: "tensors in use at most %.0f MB, held for them %.0f MB", Double(peak.use) / 1e6, Double(peak.hold) / 1e6)
+            FileHandle.standardError.write(Data((Profile.report(runs: repeats) + "\n" + memory + "\n").utf8))
+        }
     }
 }
 

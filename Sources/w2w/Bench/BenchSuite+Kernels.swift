@@ -6,8 +6,26 @@ extension Benchmark {
     static let product = Benchmark(name: "gemm", summary: "one matrix product") { try $0.product() }
 }
 
+extension Benchmark {
+    static let memory = Benchmark(
+        name: "memory", summary: "how fast memory is read, on all threads (not part of all)", isPartOfAll: false
+    ) { try $0.memory() }
+}
+
 /// Single kernels.
 extension BenchSuite {
+    /// Reading what no cache holds: the limit of a network whose weights are used once.
+    fileprivate func memory() throws -> [BenchResult] {
+        let count = 1 << 28
+        let numbers = Tensor(uninitialized: [count])
+        Parallel.ranges(count, grain: 1 << 20) { numbers.rows($0).pointer.update(repeating: 1, count: $0.count) }
+        var total: Float = 0
+        let samples = try stopwatch.milliseconds { _ in total += Kernels.roughSum(numbers) }
+        guard total > 0 else { return [] }
+        let rates = samples.map { Double(4 * count) / $0 / 1e6 }
+        return [BenchResult(name: "memory", unit: "GB/s", samples: rates, work: "1 GB read once, \(Parallel.threads) threads")]
+    }
+
     fileprivate func convolution() throws -> [BenchResult] {
         let (batch, side, channels) = (2, 16, 128)
         let kernel = ConvolutionKernel(

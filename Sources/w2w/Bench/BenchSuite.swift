@@ -29,7 +29,8 @@ struct BenchSettings {
 final class BenchSuite {
     /// In the order in which they run: from the kernels up.
     static let benchmarks: [Benchmark] = [
-        .convolution, .product, .text, .unet, .decoder, .preview, .gallery, .training, .fullTraining, .fullTrainingInHalf, .keys,
+        .convolution, .product, .memory, .text, .unet, .decoder, .preview, .gallery, .training, .fullTraining,
+        .fullTrainingInHalf, .keys,
         .startup, .shortcuts,
     ]
 
