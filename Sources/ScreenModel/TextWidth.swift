@@ -62,6 +62,8 @@ public enum TextWidth {
                     var head = truncate(rest, to: columns, ellipsis: "")
                     // A wide character in a single column: it must go somewhere, or this would never end.
                     if head.isEmpty, let first = rest.first { head = String(first) }
+                    // A path is broken behind one of its folders.
+                    if let slash = head.dropLast().lastIndex(of: "/"), slash > head.startIndex { head = String(head[...slash]) }
                     lines.append(head)
                     rest = String(rest.dropFirst(head.count))
                 }

@@ -23,6 +23,22 @@ public enum ColourDepth: Int, Sendable, Comparable {
         }
     }
 
+    /// The number that curses wants for the colour of a background. Where few colours are left, a shade near black or white is none: the
+    /// letters on it may be of the same.
+    func number(ofBackground colour: Colour?) -> Int32 {
+        let number = number(of: colour)
+        guard self == .eight || self == .sixteen, let index = colour?.index, index > 15 else { return number }
+        return number == 0 || number == 7 ? -1 : number
+    }
+
+    /// The number that curses wants for the colour of letters. Where few colours are left, a dark grey must not become black, which cannot be
+    /// seen on black.
+    func number(ofForeground colour: Colour?) -> Int32 {
+        let number = number(of: colour)
+        guard self == .eight || self == .sixteen, number == 0, let index = colour?.index, index > 15 else { return number }
+        return self == .eight ? 7 : 8
+    }
+
     /// The number that curses wants for a colour at this depth: -1 is the terminal's own.
     func number(of colour: Colour?) -> Int32 {
         guard let colour, self != .none else { return -1 }

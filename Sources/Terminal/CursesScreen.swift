@@ -204,8 +204,8 @@ import ScreenModel
     }
 
     private func pair(for style: Style) -> Int32 {
-        let foreground = depth.number(of: style.foreground)
-        let background = depth.number(of: style.background)
+        let foreground = depth.number(ofForeground: style.foreground)
+        let background = depth.number(ofBackground: style.background)
         if foreground == -1, background == -1 { return 0 }
         let key = UInt64(UInt32(bitPattern: foreground)) << 32 | UInt64(UInt32(bitPattern: background))
         if let known = pairs[key] { return known }

@@ -126,12 +126,18 @@ import Testing
             Issue.record("nothing is saved")
             return
         }
-        #expect(name == "p00001 → p00002 at 1.00")
+        // The end of a walk is who stands there.
+        #expect(name == "p00002")
         #expect(png != nil)
         story.press(.enter)
         #expect(story.model.screen == .explore)
         #expect(story.step?.code == state.code)
-        #expect(story.visits.last?.step == "p00001 → p00002 at 1.00")
+        #expect(story.visits.last?.step == "p00002")
+        story.press("3")
+        story.drawFrames([4])
+        for _ in 0..<4 { story.press("[") }
+        story.press(.enter)
+        #expect(story.visits.last?.step == "p00001 → p00002 at 0.50")
     }
 
     @Test("strip and animation are written once the walk is finished; the animation comes back without a jump")

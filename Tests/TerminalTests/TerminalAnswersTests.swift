@@ -3,6 +3,21 @@ import Testing
 
 @testable import Terminal
 
+@Suite struct ColourDepthTests {
+    @Test func greysStayVisibleWhereFewColoursAreLeft() {
+        let border = Colour(index: 239, rgb: 0x4b5059)
+        #expect(ColourDepth.eight.number(ofForeground: border) == 7)
+        #expect(ColourDepth.sixteen.number(ofForeground: border) == 8)
+        #expect(ColourDepth.palette.number(ofForeground: border) == 239)
+        let selection = Colour(index: 236, rgb: 0x2c3038)
+        #expect(ColourDepth.eight.number(ofBackground: selection) == -1)
+        #expect(ColourDepth.palette.number(ofBackground: selection) == 236)
+        // What is asked for as black is black.
+        #expect(ColourDepth.eight.number(ofForeground: Colour(index: 0)) == 0)
+        #expect(ColourDepth.eight.number(ofForeground: nil) == -1)
+    }
+}
+
 @Suite struct TerminalAnswersTests {
     private func answers(_ text: String) -> TerminalAnswers {
         var decoder = InputDecoder()

@@ -71,7 +71,10 @@ final class OpenRun: JobRun {
             pipeline.precision = Precision(rawValue: precision.rawValue) ?? .f32
             let looks = try Looks(space, pipeline, cacheDirectory: cacheDirectory)
             let studio = try Studio(space: space, pipeline: pipeline, looks: looks, description: description)
-            report(.progress(Progress(activity: "warming up", done: 2, total: Self.stages)))
+            // The first evaluation of a large model takes a while, on a machine that has not seen it before above all.
+            report(
+                .progress(
+                    Progress(activity: studio.isSmall ? "warming up" : "loaded · first evaluation", done: 2, total: Self.stages)))
             stage = .warmUp(studio)
             return true
         case .warmUp(let studio):

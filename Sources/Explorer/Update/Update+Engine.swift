@@ -129,7 +129,7 @@ extension ExplorerModel {
             say("where you were last time: \(walk.step.title)")
         } else {
             let table = index.description.identities
-            let name = table.names.first ?? "average"
+            let name = table.names.first ?? (index.hasCodes ? "average" : "base model")
             trail = Trail(
                 start: Step(
                     code: table.count > 0 ? table.code(at: 0) : index.description.centre, settings: index.description.defaults,

@@ -271,7 +271,9 @@ extension ExplorerModel {
     /// A frame of the morph as a place of the trail.
     func step(of frame: Morph.Frame) -> Step? {
         guard let trail, let a = ends.a, let b = ends.b else { return nil }
-        let name = "\(a.name) → \(b.name) at \(Format.fixed(frame.position, 2))"
+        let name =
+            frame.position <= 0
+            ? a.name : frame.position >= 1 ? b.name : "\(a.name) → \(b.name) at \(Format.fixed(frame.position, 2))"
         return Step(
             code: frame.code, settings: morph.request?.settings ?? trail.step.settings, label: name, origin: name,
             startsWalk: true, time: now)

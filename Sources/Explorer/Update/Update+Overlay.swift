@@ -135,6 +135,8 @@ extension ExplorerModel {
         let words = filter.lowercased().split(separator: " ")
         let first: [Scope] = [scope, .everywhere]
         let scopes = first + Scope.allCases.filter { !first.contains($0) }
+        let columns = overlayRect(size: size).columns - 4
+        let room = columns - helpKeyColumns(columns: columns) - 3
         var lines: [HelpLine] = []
         func section(_ title: String, _ rows: [(String, String, Command?)]) {
             let found = rows.filter { row in
@@ -144,7 +146,12 @@ extension ExplorerModel {
             guard !found.isEmpty else { return }
             if !lines.isEmpty { lines.append(.blank) }
             lines.append(.heading(title))
-            lines += found.map { .key($0.0, $0.1, command: $0.2) }
+            for row in found {
+                // What does not fit into one line goes on in the next.
+                for (place, words) in TextWidth.wrap(row.1, to: max(8, room)).enumerated() {
+                    lines.append(.key(place == 0 ? row.0 : "", words, command: row.2))
+                }
+            }
         }
         for scope in scopes {
             section(

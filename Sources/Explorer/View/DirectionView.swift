@@ -27,7 +27,7 @@ extension ExplorerModel {
         let description = index.description
         let held = directions.held.isEmpty ? "" : " · \(directions.held.count) held"
         canvas.text("Directions\(held)", x: area.x, y: area.y, directions.hasFocus ? .accent : .text, bold: true, clip: area)
-        let hint = directions.hasFocus ? "\(key(.hold)) holds" : key(.toDirections)
+        let hint = directions.hasFocus ? "\(key(.hold)) holds" : "\(key(.toDirections)) to these"
         canvas.text(hint, x: area.maxX - TextWidth.columns(of: hint), y: area.y, .dim, clip: area)
         for row in 0..<min(area.rows - 1, max(0, directions.rows.count - directions.top)) {
             let place = directions.rows[directions.top + row]

@@ -79,6 +79,7 @@ extension ExplorerModel {
         var inner: Rect
         var numberX, nameX, nameColumns, sliderX, sliderColumns, valueX, effectX: Int
         var hasUnit: Bool
+        private static let leastSlider = 11
 
         init(inner: Rect, index: SpaceIndex, axes: [Int]) {
             self.inner = inner
@@ -86,12 +87,16 @@ extension ExplorerModel {
             numberX = inner.x + 2
             nameX = numberX + digits + 2
             // In a narrow pane the names need the room of the unit.
-            hasUnit = inner.columns >= 46
+            hasUnit = inner.columns >= 56
             effectX = inner.maxX - 1
             valueX = effectX - (hasUnit ? 11 : 8)
             let flexible = valueX - 1 - nameX
-            let longest = axes.prefix(200).map { TextWidth.columns(of: index.axisNames[$0]) }.max() ?? 0
-            let wished = min(max(8, longest + 1), max(8, flexible * (hasUnit ? 9 : 11) / 20))
+            let names = axes.prefix(200).map { index.axisNames[$0] }
+            let longest = names.map { TextWidth.columns(of: $0) }.max() ?? 0
+            // At least the first attribute of each name is whole, as long as the slider can still be read.
+            let first = names.map { TextWidth.columns(of: ExplorerModel.fitting($0, 0)) }.max() ?? 0
+            let shared = min(max(8, longest + 1), max(8, flexible * (hasUnit ? 9 : 11) / 20))
+            let wished = max(shared, min(first + 1, flexible - Self.leastSlider))
             sliderColumns = Slider.width(fitting: flexible - wished)
             sliderX = valueX - 1 - sliderColumns
             nameColumns = max(0, sliderX - 1 - nameX)
@@ -171,7 +176,7 @@ extension ExplorerModel {
         let typicalEnd = drawTypicality(index, step, on: &canvas, in: rect)
         let alike = Rect(x: rect.x, y: rect.y + (isNarrow ? 1 : 0), columns: rect.columns, rows: 1)
         var x = typicalEnd + 3
-        if isNarrow {
+        if isNarrow, index.hasCodes {
             x = canvas.text("alike", x: rect.x + 1, y: alike.y, .dim, clip: rect) + 3
             if ends.a == nil, ends.b == nil {
                 x = canvas.text("\(key(.setA)) \(key(.setB)) set ends", x: x, y: alike.y, .dim, clip: rect)
@@ -184,7 +189,7 @@ extension ExplorerModel {
         }
         let psi = "truncation \(Format.fixed(truncation, 1))"
         let psiX = rect.maxX - 1 - TextWidth.columns(of: psi)
-        if psiX > x {
+        if index.hasCodes, psiX > x {
             canvas.text(psi, x: psiX, y: alike.y, .dim)
             canvas.hit(Rect(x: psiX, y: alike.y, columns: psi.count, rows: 1), .command(.truncationDown))
         }
@@ -420,7 +425,7 @@ extension ExplorerModel {
     private func drawTrailFaces(_ trail: Trail, on canvas: inout Canvas, in rect: Rect) {
         let faceRows = rect.rows - 1
         let faceColumns = Int((Double(faceRows) * cellAspect).rounded())
-        let cellColumns = max(faceColumns + 2, 16)
+        let cellColumns = max(faceColumns + 2, 20)
         let count = rect.columns / cellColumns
         guard count > 0 else { return }
         let (steps, position) = trail.line(limit: count)

@@ -12,13 +12,17 @@ extension ExplorerModel {
         var titles = ["People", "\(Format.count(table.count)) in this space\(kept > 0 ? ", \(Format.count(kept)) saved" : "")"]
         if !people.query.isEmpty { titles += ["/\(people.query)", "\(Format.count(people.items.count)) match"] }
         if peopleOrder != .name { titles.append(words(for: peopleOrder)) }
-        canvas.pane(panes.gallery, titles: titles, focused: true)
-        canvas.hit(panes.gallery, .pane(.people))
+        // Where nobody is, nobody stands beside.
+        let rect = people.items.isEmpty ? body(size: size) : panes.gallery
+        canvas.pane(rect, titles: titles, focused: true)
+        canvas.hit(rect, .pane(.people))
         if people.items.isEmpty {
-            let inner = panes.gallery.inset(by: 1)
+            let inner = rect.inset(by: 1)
             let words =
                 people.query.isEmpty
-                ? "this space has no identities · \(key(.sample)) in Explore draws somebody"
+                ? !index.hasCodes
+                    ? "a model alone: nobody is in it · w2w import makes a space of people"
+                    : "this space has no identities · \(key(.sample)) in Explore draws somebody"
                 : "nobody matches “\(people.query)” · \(key(.back)) shows everybody"
             canvas.centred(words, in: inner, row: inner.rows / 2, .dim)
         } else {
@@ -77,7 +81,9 @@ extension ExplorerModel {
             }
             if isSelected { drawSelection(around: face, in: cell, on: &canvas) }
             let caption = Rect(x: cell.x, y: cell.y + layout.face.rows, columns: cell.columns, rows: 1)
-            canvas.centred(name(of: item), in: caption, row: 0, isSelected ? .accent : .text, bold: isSelected)
+            // A column stays free, or long names would run into one another.
+            let words = TextWidth.truncate(name(of: item), to: max(1, cell.columns - 1))
+            canvas.centred(words, in: caption, row: 0, isSelected ? .accent : .text, bold: isSelected)
             drawMarks(item, in: Rect(x: cell.x, y: caption.y + 1, columns: cell.columns, rows: 1), screen, on: &canvas)
         }
         let rows = (gallery.items.count + layout.columns - 1) / layout.columns

@@ -25,7 +25,7 @@ struct ModelLayout: Sendable, Hashable {
         let columns = min(92, body.columns / 2)
         list = Rect(x: body.x, y: body.y, columns: columns, rows: body.rows)
         let right = Rect(x: list.maxX, y: body.y, columns: body.columns - columns, rows: body.rows)
-        if body.rows >= 30 {
+        if body.rows >= 26 {
             // As high as its faces and figures; the rest is for the space.
             let face = Int(Double((right.columns - 4) / Passport.stops.count - 1) / aspect)
             let rows = max(17, min(body.rows * 11 / 20, face + 9))

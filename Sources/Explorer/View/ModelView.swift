@@ -3,7 +3,7 @@ import ScreenModel
 
 extension ExplorerModel {
     func modelLayout(size: Size) -> ModelLayout {
-        ModelLayout(body: body(size: size), aspect: cellAspect, showsSpace: showsSpacePane)
+        ModelLayout(body: body(size: size), aspect: cellAspect, showsSpace: showsSpacePane || index?.hasCodes == false)
     }
 
     /// The inside of the list of axes, without its header.
@@ -56,8 +56,8 @@ extension ExplorerModel {
         let nameX = inner.x + digits + 4
         // As many measures as leave the names their room.
         var shown = measures(index)
-        while shown.count > 1, inner.maxX - nameX - shown.count * 13 < 14 { shown.removeLast() }
-        let nameColumns = min(28, max(8, inner.maxX - nameX - shown.count * 13))
+        while shown.count > 1, inner.maxX - nameX - shown.count * 12 < 14 { shown.removeLast() }
+        let nameColumns = min(28, max(8, inner.maxX - nameX - shown.count * 12))
         let slot = (inner.maxX - nameX - nameColumns) / max(1, shown.count)
         for (place, measure) in shown.enumerated() {
             canvas.field(
@@ -105,10 +105,11 @@ extension ExplorerModel {
         let inner = canvas.pane(rect, titles: ["Space", description.name, description.decoder]).inset(left: 1, right: 1)
         guard inner.rows > 0, inner.columns >= 20 else { return }
         var y = inner.y
-        func line(_ title: String, _ words: String, _ role: Theme.Role = .text) {
+        func line(_ title: String, _ words: String, _ role: Theme.Role = .text, titleColumns: Int = 16) {
             guard y < inner.maxY, !words.isEmpty else { return }
             canvas.text(title, x: inner.x, y: y, .dim, clip: inner)
-            canvas.field(words, x: inner.x + 16, y: y, columns: max(0, inner.columns - 16), role, clip: inner)
+            canvas.field(
+                words, x: inner.x + titleColumns, y: y, columns: max(0, inner.columns - titleColumns), role, clip: inner)
             y += 1
         }
         line(
@@ -118,8 +119,12 @@ extension ExplorerModel {
         let parts = description.record.parts
         line("fingerprint", String(description.fingerprint.prefix(16)) + "…")
         let room = inner.maxY - y
-        for part in parts.filter({ !$0.path.contains("/") }).prefix(max(0, room)) {
-            line(part.path.count > 15 ? String(part.path.prefix(14)) + "…" : part.path, "sha256 \(part.digest.prefix(16))…", .dim)
+        let files = parts.filter { !$0.path.contains("/") }.prefix(max(0, room))
+        let titleColumns = max(16, min(inner.columns / 2, (files.map { TextWidth.columns(of: $0.path) }.max() ?? 0) + 2))
+        for part in files {
+            line(
+                TextWidth.truncate(part.path, to: titleColumns - 1), "sha256 \(part.digest.prefix(16))…", .dim,
+                titleColumns: titleColumns)
         }
     }
 

@@ -20,13 +20,16 @@ extension ExplorerModel {
 
     // MARK: Help
 
+    /// The columns of the keys in the help: what the longest of them need, up to a third.
+    func helpKeyColumns(columns: Int) -> Int { min(18, columns / 3) }
+
     private func drawHelp(_ filter: String, _ top: Int, on canvas: inout Canvas, in rect: Rect) {
         canvas.cover(rect)
         let lines = helpLines(filter: filter)
         let inner = canvas.pane(rect, titles: ["Keys", filter.isEmpty ? "type to filter" : "/\(filter)"], focused: true).inset(
             left: 1, right: 1)
         if lines.isEmpty { canvas.centred("no key for “\(filter)”", in: inner, row: inner.rows / 2, .dim) }
-        let keyColumns = min(24, inner.columns / 3)
+        let keyColumns = helpKeyColumns(columns: inner.columns)
         for row in 0..<min(inner.rows, max(0, lines.count - top)) {
             let y = inner.y + row
             switch lines[top + row] {

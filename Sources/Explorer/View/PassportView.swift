@@ -46,9 +46,10 @@ extension ExplorerModel {
         _ axis: AxisDescription, _ passport: Passport, on canvas: inout Canvas, in rect: Rect, _ index: SpaceIndex
     ) {
         guard rect.rows > 0 else { return }
-        var words = "effect \(Format.fixed(axis.effect, 2)) of the strongest"
-        if index.hasPrior { words += " · KL \(Format.fixed(axis.kl, 2)) nats" }
-        words += " · variance \(Format.fixed(axis.variance, 2))"
+        let others =
+            (index.hasPrior ? " · KL \(Format.fixed(axis.kl, 2)) nats" : "") + " · variance \(Format.fixed(axis.variance, 2))"
+        var words = "effect \(Format.fixed(axis.effect, 2)) of the strongest\(others)"
+        if TextWidth.columns(of: words) > rect.columns { words = "effect \(Format.fixed(axis.effect, 2))\(others)" }
         if !axis.isActive { words = "silent: moving it changes nothing · KL \(Format.fixed(axis.kl, 3)) nats" }
         canvas.field(words, x: rect.x, y: rect.y, columns: rect.columns, axis.isActive ? .text : .warning, clip: rect)
         // Where the people lie, with the prior below for comparison, beside what goes along with the axis.
