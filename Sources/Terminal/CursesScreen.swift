@@ -97,9 +97,10 @@ import ScreenModel
         if isRepaint { werase(window) }
         // Whatever `idlok` says, curses scrolls a part of the screen when it finds a line of the old screen elsewhere in the new one and
         // nowhere else. Of one changed line at a time it finds none: what the line takes over still stands in its old place, too.
+        let isRowByRow = keepsLines && shown.map { Self.hasMovedLines(from: $0, to: grid) } ?? false
         var hasUnsent = false
         for y in 0..<area.rows where differs(row: y, columns: area.columns, grid: grid) {
-            if hasUnsent, keepsLines, !isRepaint {
+            if hasUnsent, isRowByRow {
                 leaveok(window, true)
                 curs_set(0)
                 wnoutrefresh(window)
@@ -143,6 +144,30 @@ import ScreenModel
     func enter() {
         reset_prog_mode()
         repaint()
+    }
+
+    /// Whether curses might find a line that has moved: the text of one changed line, and of no other, stood elsewhere and nowhere else. Like
+    /// curses' own search (its `hashmap.c`) this looks at characters only.
+    private static func hasMovedLines(from old: CellGrid, to new: CellGrid) -> Bool {
+        guard old.size == new.size else { return false }
+        func hashes(_ grid: CellGrid) -> [Int] {
+            let columns = grid.size.columns
+            return (0..<grid.size.rows).map { row in
+                var hasher = Hasher()
+                for cell in grid.cells[(row * columns)..<((row + 1) * columns)] {
+                    hasher.combine(cell.character.unicodeScalars.first?.value ?? 0)
+                }
+                return hasher.finalize()
+            }
+        }
+        func places(_ hashes: [Int]) -> [Int: Int] {
+            Dictionary(hashes.enumerated().map { ($1, $0) }, uniquingKeysWith: { _, _ in -1 })
+        }
+        let before = places(hashes(old))
+        return places(hashes(new)).contains { hash, place in
+            guard place >= 0, let other = before[hash] else { return false }
+            return other >= 0 && other != place
+        }
     }
 
     private func differs(row y: Int, columns: Int, grid: CellGrid) -> Bool {
