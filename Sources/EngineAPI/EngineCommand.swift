@@ -97,7 +97,7 @@ public enum SampleSource: String, Sendable, Hashable, Codable, CaseIterable {
     case prior
     /// A Gaussian with the mean and covariance of the identities' codes (the aggregated posterior).
     case fitted
-    /// Blends of two identities along the arc between them.
+    /// Blends of an identity and one of its nearest neighbours.
     case blended
 }
 

@@ -10,8 +10,9 @@ public struct CodeSampler: Sendable {
         case prior
         /// A Gaussian with the mean and covariance of the aggregated posterior.
         case fitted
-        /// Blends of two identities along the arc between them, nearer to one: as wide as the identities lie, and people rather than
-        /// averages, since hair, beard and glasses are there or not and a Gaussian has most of its codes in between.
+        /// Blends of an identity with one of its nearest neighbours (SMOTE, Chawla et al. 2002, along an arc): people rather than averages,
+        /// since hair, beard and glasses are there or not, and a Gaussian or a blend of any two has most of its codes in between, where the
+        /// first noise decides who is drawn.
         case blended
     }
 
@@ -31,8 +32,10 @@ public struct CodeSampler: Sendable {
     }
     /// Codes to blend, [N, d] row-major; empty when new people come from the Gaussian.
     private let identities: [Float]
-    /// Where a blend lies on the arc between its two identities, as a share of a right angle: from the first one on, at most half-way.
+    /// Where a blend lies between its two identities, as a share of a right angle: from the first one on, at most half-way.
     private static let blendRange: ClosedRange<Double> = 0.25...0.5
+    /// Nearest neighbours that an identity is blended with: at least this many, and this share of all identities.
+    private static let neighbours = (least: 8, share: 1.0 / 64)
 
     /// A distribution of given moments.
     /// - Parameters:
@@ -138,12 +141,14 @@ public struct CodeSampler: Sendable {
         }
     }
 
-    /// A blend of two different identities, relative to the centre.
+    /// A blend cos θ a + sin θ b of an identity and one of its neighbours, relative to the centre. Neighbours point the same way, so it
+    /// is longer than either; that makes up for what a decoder that was trained on noisy codes shortens.
     private func blend(_ random: TorchRandomSource) -> [Double] {
         let d = dimension
         let count = identities.count / d
         let first = random.integer(below: count)
-        let second = (first + 1 + random.integer(below: count - 1)) % count
+        let near = neighbours(of: first)
+        let second = near[random.integer(below: near.count)]
         let range = Self.blendRange
         let share = range.lowerBound + (range.upperBound - range.lowerBound) * Double(random.uniform(1)[0])
         let angle = share * .pi / 2
@@ -151,6 +156,21 @@ public struct CodeSampler: Sendable {
             let (a, b) = (Double(identities[first * d + i] - centre[i]), Double(identities[second * d + i] - centre[i]))
             return cos(angle) * a + sin(angle) * b
         }
+    }
+
+    /// The identities whose codes lie nearest to an identity's, nearest first; of equal distances the earlier row.
+    private func neighbours(of row: Int) -> ArraySlice<Int> {
+        let d = dimension
+        let count = identities.count / d
+        let distances = (0..<count).map { other in
+            (0..<d).reduce(Float(0)) { sum, i in
+                let difference = identities[other * d + i] - identities[row * d + i]
+                return sum + difference * difference
+            }
+        }
+        let others = (0..<count).filter { $0 != row }
+            .sorted { (distances[$0], $0) < (distances[$1], $1) }
+        return others.prefix(max(Self.neighbours.least, Int(Self.neighbours.share * Double(count))))
     }
 }
 

@@ -38,7 +38,7 @@ struct SampleCommand: ParsableCommand {
     @Option(
         help: """
             What from: prior (N(0, I); of a PCA independent coefficients), fitted (a Gaussian with the identities' mean and covariance) or \
-            blended (two identities); without it blended for a weight VAE, prior for a PCA.
+            blended (an identity and one like it); without it blended for a weight VAE, prior for a PCA.
             """)
     var from: SampleSource?
 

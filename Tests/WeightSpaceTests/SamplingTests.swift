@@ -27,11 +27,31 @@ struct SamplingTests {
 
     @Test func theBuiltInSpaceIsSampledAsWidelyAsItsPeopleLie() throws {
         let space = try Space.builtIn()
-        for source in CodeSampler.Source.allCases {
+        for source in [CodeSampler.Source.prior, .fitted] {
             let codes = try CodeSampler(fittedTo: space, source: source).sample(count: 400, seed: 1)
             let length = codes.map { $0.reduce(0) { $0 + $1 * $1 } }.reduce(0, +) / 400
             #expect(abs(length / 64 - 1) < 0.2, "\(source): \(length)")
         }
+    }
+
+    @Test func blendsAreAsFarFromTheAverageAsPeopleAre() throws {
+        let space = try Space.builtIn()
+        let codes = try CodeSampler(fittedTo: space, source: .blended).sample(count: 200, seed: 1)
+        let blends = try space.decode(Tensor([codes.count, 64], codes.flatMap { $0 }))
+        let people = try #require(space.weights).tensor()
+        let (n, count) = (people.shape[1], people.shape[0])
+        let mean = (0..<n).map { i in (0..<count).reduce(0.0) { $0 + Double(people.pointer[$1 * n + i]) } / Double(count) }
+        func spread(_ vectors: Tensor) -> Double {
+            (0..<vectors.count).reduce(0.0) { $0 + pow(Double(vectors.pointer[$1]) - mean[$1 % n], 2) } / Double(vectors.shape[0])
+        }
+        #expect(abs(spread(blends) / spread(people) - 1) < 0.15)
+    }
+
+    @Test func blendsLieBetweenNeighbours() throws {
+        // Two clusters far apart: no blend leads from one to the other.
+        let identities: [Float] = (0..<40).flatMap { i in [i < 20 ? 5 : -5, Float(i % 20) / 10] }
+        let sampler = try CodeSampler(mean: [0, 0], covariance: [25, 0, 0, 1], identities: identities)
+        for code in sampler.sample(count: 300, seed: 2) { #expect(abs(code[0]) >= 5) }
     }
 
     @Test func truncationAndTemperaturePullTowardsTheCentre() throws {

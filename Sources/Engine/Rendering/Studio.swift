@@ -73,7 +73,7 @@ final class Studio {
     }
 
     /// What new people are drawn from.
-    /// - Parameter source: nil for the usual one: blends of the identities in a weight VAE, the prior in a PCA or where identities are few.
+    /// - Parameter source: nil for the usual one: blends of neighbours in a weight VAE, the prior in a PCA or where identities are few.
     /// - Returns: made once for each source.
     /// - Throws: `SpaceError` when the codes are too few to fit anything to.
     func sampler(_ source: SampleSource?) throws -> CodeSampler {

@@ -15,7 +15,7 @@ struct EvaluateCommand: ParsableCommand {
 
             Examples:
               w2w evaluate --out report
-              w2w evaluate --space ~/spaces/celeb --people 100 --seeds 4 --out celeb-report
+              w2w evaluate --space ~/spaces/celeb --people 100 --seeds 8 --out celeb-report
               w2w evaluate --space ~/spaces/celeb --update-axes --out celeb-report
             """
     )

@@ -140,7 +140,9 @@ public final class Evaluation {
         let n = weights.shape[1]
         let result = Tensor(uninitialized: [rows.count, n])
         for (place, row) in rows.enumerated() {
-            (result.pointer + place * n).update(from: try weights.tensor(rows: row..<(row + 1)).pointer, count: n)
+            // Named, so that it lives until it is copied.
+            let vector = try weights.tensor(rows: row..<(row + 1))
+            (result.pointer + place * n).update(from: vector.pointer, count: n)
         }
         return result
     }
@@ -247,7 +249,7 @@ extension Evaluation {
         switch source {
         case .prior: "N(0, I)"
         case .fitted: "fitted Gaussian"
-        case .blended: "blends of two"
+        case .blended: "blends of neighbours"
         }
     }
 

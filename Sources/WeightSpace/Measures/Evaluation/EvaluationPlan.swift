@@ -16,7 +16,7 @@ public struct EvaluationPlan: Sendable, Equatable {
     public var seed: UInt64
 
     public init(
-        people: Int = 32, seeds: Int = 2, morphs: Int = 4, frames: Int = 9, axisPeople: Int = 1, steps: Int? = nil,
+        people: Int = 32, seeds: Int = 4, morphs: Int = 4, frames: Int = 9, axisPeople: Int = 1, steps: Int? = nil,
         seed: UInt64 = 0
     ) {
         self.people = people
