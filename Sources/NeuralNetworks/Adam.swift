@@ -59,6 +59,9 @@ public final class Adam: GradientAbsorber {
         }
     }
 
+    /// Gives the memory of the running averages back; a step after it begins with new ones.
+    public func forgetMoments() { moments = Array(repeating: nil, count: parameters.count) }
+
     /// Begins a step: forgets the gradients and fixes the numbers that the backward pass is to use.
     public func begin() {
         clearGradients()

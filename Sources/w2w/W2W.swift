@@ -21,7 +21,7 @@ struct W2W: ParsableCommand {
         subcommands: [
             ExploreCommand.self, RenderCommand.self, SampleCommand.self, MorphCommand.self, TrainCommand.self, PCACommand.self,
             DirectionsCommand.self, EditCommand.self, EncodeCommand.self, DecodeCommand.self, ImportCommand.self,
-            ExportCommand.self,
+            ExportCommand.self, EvaluateCommand.self,
             FitPreviewCommand.self, ProbeCommand.self, BenchCommand.self, ComputeCommand.self,
         ],
         defaultSubcommand: ExploreCommand.self

@@ -21,6 +21,10 @@ struct FamilyTrainingTests {
             $0.linearPath = true
             $0.initialization = .spectral
         }
+        add("readout") {
+            $0.linearPath = true
+            $0.initialization = .readout
+        }
         add("residual") {
             ($0.variant, $0.hiddenDims, $0.blocks) = (.residual, [16], 2)
         }

@@ -116,6 +116,13 @@ import Testing
     }
 
     @Test func everyCommandTeachesByExamples() {
+        let names = W2W.configuration.subcommands.compactMap { $0.configuration.commandName }
+        let fixed = [
+            "explore", "render", "sample", "morph", "edit", "train", "pca", "encode", "decode", "import", "export", "evaluate",
+            "probe",
+            "bench",
+        ]
+        #expect(Set(fixed).isSubset(of: Set(names)), "\(names)")
         for command in W2W.configuration.subcommands {
             let discussion = command.configuration.discussion
             #expect(discussion.contains("Example"), "\(command)")

@@ -44,4 +44,6 @@ final class ConvolutionalNetwork: WeightVAENetwork {
     }
 
     func decode(_ z: Tensor, tape: Tape?) -> Tensor { decoder(z, tape: tape) }
+
+    func outputInputs(_ z: Tensor, tape: Tape?) -> [Tensor] { [decoder.hidden(z, tape: tape)] }
 }

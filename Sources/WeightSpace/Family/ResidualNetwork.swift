@@ -65,9 +65,13 @@ final class ResidualNetwork: WeightVAENetwork {
     }
 
     func decode(_ z: Tensor, tape: Tape?) -> Tensor {
-        let hidden = decoder.reduce(decoderInput(z, tape: tape)) { $1($0, tape: tape) }
-        let y = finalLayer(hidden, tape: tape)
+        let y = finalLayer.second(outputInputs(z, tape: tape)[0], tape: tape)
         return output == .identity ? y : activate(y, output, tape: tape)
+    }
+
+    func outputInputs(_ z: Tensor, tape: Tape?) -> [Tensor] {
+        let hidden = decoder.reduce(decoderInput(z, tape: tape)) { $1($0, tape: tape) }
+        return [finalLayer.first(hidden, activation: .relu, tape: tape)]
     }
 }
 

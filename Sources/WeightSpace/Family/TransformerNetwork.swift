@@ -61,15 +61,17 @@ final class TransformerNetwork: WeightVAENetwork {
     }
 
     func decode(_ z: Tensor, tape: Tape?) -> Tensor {
+        let parts = zip(unembeddings, outputInputs(z, tape: tape)).map { layer, input in layer(input, tape: tape) }
+        let y = joinFeatures(parts, tape: tape)
+        return output == .identity ? y : activate(y, output, tape: tape)
+    }
+
+    func outputInputs(_ z: Tensor, tape: Tape?) -> [Tensor] {
         let count = z.shape[0]
         let sequence = reshape(decoderInput(z, tape: tape), to: [count, lengths.count, width], tape: tape)
         let seen = decoderNorm(decoder.reduce(sequence) { $1($0, tape: tape) }, tape: tape)
         let all = reshape(seen, to: [count, lengths.count * width], tape: tape)
-        let parts = unembeddings.enumerated().map { index, layer in
-            layer(features(index * width..<(index + 1) * width, of: all, tape: tape), tape: tape)
-        }
-        let y = joinFeatures(parts, tape: tape)
-        return output == .identity ? y : activate(y, output, tape: tape)
+        return lengths.indices.map { features($0 * width..<($0 + 1) * width, of: all, tape: tape) }
     }
 }
 

@@ -42,9 +42,10 @@ final class VanillaDecoder {
         [("decoder_input", input)] + stages.enumerated().map { ("decoder.\($0.offset)", $0.element) } + [("final_layer.0", final)]
     }
 
-    func callAsFunction(_ z: Tensor, tape: Tape?) -> Tensor {
-        final(stages.reduce(input(z, tape: tape)) { $1($0, tape: tape) }, activation: output, tape: tape)
-    }
+    func callAsFunction(_ z: Tensor, tape: Tape?) -> Tensor { final(hidden(z, tape: tape), activation: output, tape: tape) }
+
+    /// What the final layer sees, [N, first width].
+    func hidden(_ z: Tensor, tape: Tape?) -> Tensor { stages.reduce(input(z, tape: tape)) { $1($0, tape: tape) } }
 }
 
 /// The "vanilla" weight VAE of weights2weights++: linear layers with LeakyReLU down to the code, their mirror back.
@@ -83,4 +84,6 @@ final class VanillaNetwork: WeightVAENetwork {
     }
 
     func decode(_ z: Tensor, tape: Tape?) -> Tensor { decoder(z, tape: tape) }
+
+    func outputInputs(_ z: Tensor, tape: Tape?) -> [Tensor] { [decoder.hidden(z, tape: tape)] }
 }

@@ -21,6 +21,13 @@ protocol WeightVAENetwork: Module {
     /// The linear layers at the far end of the decoder.
     var outputLayers: [Linear] { get }
 
+    /// What the output layers see of codes, in their order.
+    /// - Parameters:
+    ///   - z: codes, [N, latentDim].
+    ///   - tape: records the backward pass.
+    /// - Returns: [N, inputs] for each of them.
+    func outputInputs(_ z: Tensor, tape: Tape?) -> [Tensor]
+
     /// Layers that behave differently while they are trained.
     var batchNorms: [BatchNorm1d] { get }
 }

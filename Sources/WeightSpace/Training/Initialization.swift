@@ -8,12 +8,18 @@ public enum Initialization: String, Sendable, CaseIterable {
     /// pairs of mirrored units that make LeakyReLU layers linear ("looks linear", Balduzzi et al. 2017). Training then finds what is not
     /// linear. With a few hundred vectors this generalises where a random start learns them by heart.
     case spectral
+    /// The linear path as in `spectral`, and the network's output layers solved by ridge regression (`ReadoutStart`).
+    case readout
     /// PyTorch's default for `torch.nn.Linear`.
     case torch
 
     /// Whether a network can start this way: the spectral start needs the vanilla stack without batch norm, or a linear path.
     func fits(_ configuration: WeightVAEConfiguration) -> Bool {
-        self == .torch || configuration.hasLinearPath || (configuration.variant == .vanilla && !configuration.batchNorm)
+        switch self {
+        case .torch: true
+        case .readout: configuration.hasLinearPath
+        case .spectral: configuration.hasLinearPath || (configuration.variant == .vanilla && !configuration.batchNorm)
+        }
     }
 
     /// Sets all weights of a network.
@@ -24,7 +30,7 @@ public enum Initialization: String, Sendable, CaseIterable {
     ///   - random: source of the random parts.
     func apply(to vae: WeightVAE, spectrum: Spectrum, decoderVariance: Double, random: TorchRandomSource) {
         Self.torch(vae, random)
-        guard self == .spectral else { return }
+        guard self != .torch else { return }
         if let path = vae.linearPath {
             Self.spectral(path, beside: vae.network, spectrum, decoderVariance)
         } else {

@@ -39,7 +39,7 @@ public struct SpaceAssembly {
     }
 
     /// Writes the space. Parts appear one by one, `space.json` last; weights are stored as float16.
-    /// - Parameter trainer: a finished run; its weights are standardised in place.
+    /// - Parameter trainer: a finished run; its weights are standardised in place, and the optimiser's memory is given back.
     /// - Returns: the measures, which are also recorded.
     /// - Throws: `CheckpointError` when a file cannot be written, `SpaceError` when there is no base model.
     public func write(_ trainer: WeightVAETrainer) throws -> Report {
@@ -50,6 +50,9 @@ public struct SpaceAssembly {
         }
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let url = { folder.appendingPathComponent($0) }
+        // Measuring needs a second network beside the trained one.
+        trainer.optimizer.forgetMoments()
+        StorageAllocator.shared.releaseAll()
         let training = measured(trainer, trainer.split.train)
         try standardize(trainer, rows: training)
         try SafetensorsWriter.write(trainer.vae.stored(as: .float16), to: url("vae.safetensors"))
@@ -174,7 +177,8 @@ public struct SpaceAssembly {
     private func placeBase(_ baseURL: URL) throws -> String {
         let target = folder.appendingPathComponent("base")
         if baseURL.resolvingSymlinksInPath() == target.resolvingSymlinksInPath() { return "base" }
-        guard base == .copy else { return baseURL.resolvingSymlinksInPath().path }
+        // A checkpoint in one file is only named, since its tokenizer lies beside it.
+        guard base == .copy, Self.isFolder(baseURL) else { return baseURL.resolvingSymlinksInPath().path }
         for path in try FileManager.default.subpathsOfDirectory(atPath: baseURL.path) {
             let from = baseURL.appendingPathComponent(path)
             var isFolder: ObjCBool = false
@@ -186,13 +190,19 @@ public struct SpaceAssembly {
         return "base"
     }
 
+    private static func isFolder(_ url: URL) -> Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) && isFolder.boolValue
+    }
+
     private func digests(base: String) throws -> [String: String] {
         var digests = [String: String]()
         var parts = ["layout.json", "weights.safetensors", "identities.csv", "vae.json", "vae.safetensors", "codes.safetensors"]
         parts.append("axes.json")
         let baseFolder = Space.url(base, folder: folder)
-        for path in try FileManager.default.subpathsOfDirectory(atPath: baseFolder.path) where path.hasSuffix(".safetensors") {
-            parts.append(base + "/" + path)
+        if Self.isFolder(baseFolder) {
+            let files = try FileManager.default.subpathsOfDirectory(atPath: baseFolder.path)
+            parts += files.filter { $0.hasSuffix(".safetensors") }.map { base + "/" + $0 }
         }
         for part in parts { digests[part] = try SHA256.hexDigest(of: Space.url(part, folder: folder)) }
         return digests

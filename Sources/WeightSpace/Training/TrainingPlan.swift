@@ -142,6 +142,9 @@ public struct TrainingPlan: Sendable, Equatable, Codable {
             throw refuse(
                 "learning rate \(learningRate), falling to \(finalLearningRate) of it, cannot be", "Try 0.00002 and 0.02.")
         }
+        guard initialization != .readout || linearPath else {
+            throw refuse("the readout start is for networks with a linear path", "Add --linear-path.")
+        }
         guard initialization == .torch || linearPath || (variant == .vanilla && !batchNorm) else {
             throw refuse(
                 "the spectral start is for the vanilla network without batch norm, or for one with a linear path",

@@ -16,6 +16,8 @@ public final class WeightVAETrainer {
     public let proposal: BetaProposal
     /// Of the scaled training vectors (of some of them, when the vectors are streamed).
     public let spectrum: Spectrum
+    /// What the readout start found, if the plan has one.
+    public let readout: ReadoutStart?
     /// The adversary, if the plan has one.
     public let discriminator: WeightDiscriminator?
     /// Steps taken.
@@ -102,6 +104,10 @@ public final class WeightVAETrainer {
         vae = WeightVAE(configuration, scaling: vectors.scaling)
         random = TorchRandomSource(seed: plan.seed)
         plan.initialization.apply(to: vae, spectrum: spectrum, decoderVariance: proposal.decoderVariance, random: random)
+        readout =
+            plan.initialization == .readout
+            ? try ReadoutStart(
+                of: vae, training: vectors.scaled(rows), validation: vectors.scaled(validated), random: random) : nil
         // The losses are averages over thousands of elements, so the gradients are far smaller than Adam's usual epsilon expects.
         optimizer = Adam(
             vae.namedParameters(), learningRate: Float(plan.learningRate),

@@ -70,7 +70,10 @@ struct TrainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Weight of an adversarial loss (published: 0.1); 0 leaves it out.", valueName: "x"))
     var adversarial = 0.0
 
-    @Option(help: "Where the weights start; without it spectral where the network allows it.")
+    @Option(
+        help:
+            "Where the weights start; without it spectral where the network allows it. readout solves the network beside a linear path."
+    )
     var initialization: Initialization?
 
     @Option(help: ArgumentHelp("Steps of the optimiser; without it 3000, for an embedder 1000.", valueName: "n"))
@@ -197,6 +200,10 @@ struct TrainCommand: ParsableCommand {
             \(split.validation.count) for validation, \(split.test.count) for the test
             \(trainer.proposal.explanation)
             """)
+        if let readout = trainer.readout {
+            let figure = { (value: Double) in String(format: "%.3f", value) }
+            print("readout: R2 of the validation identities \(figure(readout.before)), with the network \(figure(readout.after))")
+        }
     }
 
     private func train(_ trainer: WeightVAETrainer, checkpoint: URL) throws {
