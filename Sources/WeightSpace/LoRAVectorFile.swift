@@ -11,6 +11,7 @@ public enum LoRAVectorFile {
 
     /// Whether something is there whose name says that it may hold LoRA weights.
     /// - Parameter path: of a file or folder.
+    /// - Returns: true for a folder and for the endings in `kinds`.
     public static func mayBe(_ path: String) -> Bool {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return false }

@@ -41,10 +41,18 @@ struct EvaluationTests {
         }
     }
 
-    @Test func stoppingLeavesNothing() throws {
+    @Test func stoppingKeepsWhatWasMeasured() throws {
         struct Stopped: Error {}
         let plan = EvaluationPlan(people: 2, seeds: 2, morphs: 0, axisPeople: 0, steps: 1)
-        #expect(throws: Stopped.self) { try Evaluation(Space.builtIn(), plan: plan).run { _ in throw Stopped() } }
+        let evaluation = try Evaluation(Space.builtIn(), plan: plan)
+        #expect(evaluation.found == nil)
+        #expect(throws: Stopped.self) { try evaluation.run { _ in throw Stopped() } }
+        let report = try #require(evaluation.found).stopped(drawn: 4, of: 40)
+        #expect(report.reconstruction != nil && report.sources.isEmpty && report.axes.count == 64)
+        let folder = try TemporaryFolder()
+        try report.write(to: folder.url.appendingPathComponent("report"))
+        let page = try String(contentsOf: folder.url.appendingPathComponent("report/report.md"), encoding: .utf8)
+        #expect(page.contains("Stopped after 4 of 40 pictures"))
     }
 
     @Test(arguments: [

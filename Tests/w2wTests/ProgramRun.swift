@@ -11,6 +11,7 @@ struct ProgramRun {
     ///   - arguments: of the command line.
     ///   - home: where w2w keeps its things.
     ///   - folder: where the program is started.
+    /// - Throws: when it cannot be started or its output not be read.
     init(_ arguments: [String], home: ExplorerProgram.Home, in folder: URL) async throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: BuiltPrograms.path(of: "w2w"))

@@ -21,6 +21,26 @@ import Testing
             ] + (resuming ? ["--resume"] : []))
     }
 
+    /// The measures of the weights come first and stay, whoever interrupts the drawing.
+    @Test func controlCKeepsWhatWasMeasured() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let session = try Session(
+            program: BuiltPrograms.path(of: "w2w"),
+            arguments: ["evaluate", "--people", "400", "--seeds", "8", "--out", folder.path])
+        defer { session.end() }
+        try await session.waitUntil("pictures are drawn") { $0.text.contains("drawing  ") && !$0.text.contains("drawing  0 ") }
+        session.send(.control("c"))
+        #expect(try await session.waitForExit() == .exited(130))
+        #expect(session.settingsAreRestored)
+        let data = try Data(contentsOf: folder.appendingPathComponent("report.json"))
+        let report = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        let reconstruction = try #require(report["reconstruction"] as? [String: Any])
+        #expect(((reconstruction["vae"] as? [String: Any])?["r2"] as? Double ?? 0) > 0.5)
+        #expect((report["axes"] as? [String: Any])?["total"] as? Int == 64)
+        #expect((report["remarks"] as? [String])?.contains { $0.hasPrefix("Stopped after ") } == true)
+        #expect(FileManager.default.fileExists(atPath: folder.appendingPathComponent("report.md").path))
+    }
+
     @Test func controlCKeepsACheckpointAndTheRunGoesOn() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         @Sendable func stepsShown(_ model: TerminalModel) -> Int? {

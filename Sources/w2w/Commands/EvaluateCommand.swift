@@ -11,7 +11,8 @@ struct EvaluateCommand: ParsableCommand {
         discussion: """
             Writes DIR/report.json, DIR/report.md and charts. Reconstruction is measured on the identities that the weight VAE kept aside, \
             against a PCA with as many components fitted to the same training identities. Faces are compared by the embedder of the space \
-            (`w2w train SPACE --embedder --out SPACE`); without one only the weights are measured. The same options give the same numbers.
+            (`w2w train SPACE --embedder --out SPACE`); without one only the weights are measured. The same options give the same numbers. \
+            Ctrl-C writes what has been measured until then.
 
             Examples:
               w2w evaluate --out report
@@ -82,13 +83,20 @@ struct EvaluateCommand: ParsableCommand {
         let url = { (path: String) in URL(fileURLWithPath: (path as NSString).expandingTildeInPath) }
         let evaluation = try Evaluation(opened, plan: plan, embedder: embedder.map(url), photos: photos.map(url))
         var meter = ProgressMeter(activity: "drawing", total: evaluation.pictures)
-        let report = try evaluation.run { count in
-            meter.advance(by: count)
-            ProgressLine.show(meter.progress)
-            try Interruption.shared.check(kept: "nothing was written.")
+        let report: EvaluationReport
+        do {
+            report = try evaluation.run { count in
+                meter.advance(by: count)
+                ProgressLine.show(meter.progress)
+                try Interruption.shared.check()
+            }
+        } catch is Cancelled {
+            ProgressLine.clear()
+            guard let found = evaluation.found else { throw Cancelled(kept: "nothing was measured yet.") }
+            try found.stopped(drawn: meter.progress.done, of: meter.progress.total).write(to: folder)
+            throw Cancelled(kept: "what was measured until then is in \(folder.appendingPathComponent("report.md").path).")
         }
         ProgressLine.clear()
-        try Interruption.shared.check(kept: "nothing was written.")
         try report.write(to: folder)
         if updateAxes { try opened.writeAxes(report.measuredAxes) }
         print(report.summary)

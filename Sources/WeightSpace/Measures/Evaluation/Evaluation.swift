@@ -19,6 +19,8 @@ public final class Evaluation {
     private let album: PhotoAlbum?
     private let prompts: [String]
     private var remarks: [String] = []
+    /// What `run` has found so far; all of it after it returned, parts of it when it was stopped.
+    public private(set) var found: EvaluationReport?
 
     /// Numbers of training vectors that are held in memory at once; a larger space is measured on evenly spread rows.
     private static let residentNumbers = 1 << 28
@@ -109,6 +111,7 @@ public final class Evaluation {
         var report = EvaluationReport(
             spaceName: space.manifest.name, plan: plan, defaultSource: space.vae == nil ? "pca_prior" : "vae_blended",
             model: space.vae?.title ?? "PCA", embedder: embedder?.record)
+        defer { found = report }
         report.reconstruction = reconstruction()
         if let d = space.vae?.latentDimension {
             report.posterior = Posterior(

@@ -67,6 +67,17 @@ public struct EvaluationReport {
     /// Why parts are missing, in words.
     var remarks: [String] = []
 
+    /// The report of a run that was stopped: it says that parts are missing.
+    /// - Parameters:
+    ///   - drawn: number of pictures that were drawn.
+    ///   - total: number of all pictures.
+    /// - Returns: the same with a remark.
+    public func stopped(drawn: Int, of total: Int) -> EvaluationReport {
+        var report = self
+        report.remarks.append("Stopped after \(drawn) of \(total) pictures; what is missing here was not measured.")
+        return report
+    }
+
     /// The axes with what was measured of them, for `axes.json`.
     public var measuredAxes: [LatentAxis] {
         axes.map { part in
