@@ -60,6 +60,7 @@ final class EngineClient {
     /// - Parameters:
     ///   - source: What to open.
     ///   - model: Whose coordinates count; nil for the weight VAE where there is one.
+    /// - Returns: What the commands know of it.
     /// - Throws: `EngineFailure`, or `Cancelled` after Ctrl-C.
     func open(_ source: SpaceSource, model: WeightModel? = nil) throws -> SpaceDescription {
         var opened: SpaceDescription?
