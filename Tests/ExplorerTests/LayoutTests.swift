@@ -239,4 +239,47 @@ import Testing
         #expect(story.model.screen == .explore)
         #expect(story.step?.title == "p00005")
     }
+
+    @Test("rows of a gallery stand at even distances and inside of it, whatever its size")
+    func evenGallery() {
+        for columns in [6, 11, 40, 79, 82, 117, 203] {
+            for rows in [3, 8, 15, 30, 31, 53] {
+                for zoom in -2...3 {
+                    let area = Rect(x: 3, y: 2, columns: columns, rows: rows)
+                    let layout = GalleryLayout(area: area, captionRows: 2, zoom: zoom, aspect: 2)
+                    let cells = (0..<layout.count).map(layout.rect)
+                    for (place, cell) in cells.enumerated() {
+                        #expect(cell.x >= area.x && cell.maxX <= area.maxX && cell.y >= area.y && cell.maxY <= area.maxY)
+                        if place % layout.columns > 0 { #expect(cell.x == cells[place - 1].maxX) }
+                        if place >= layout.columns { #expect(cell.y - cells[place - layout.columns].y == layout.cellRows) }
+                        #expect(abs(cell.columns - cells[0].columns) <= 1)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("an axis is named by a whole attribute beside three measures at 120 columns")
+    func wholeAxisNames() {
+        var description = TestSpace.description()
+        description.axes[0].correlations = [.init(attribute: "Wearing_Lipstick", value: 0.97)]
+        var story = Story.opened(description)
+        story.press("5")
+        let line = story.screen.split(separator: "\n").first { $0.contains("wearing lipstick") && $0.contains("━") }
+        #expect(line != nil)
+        #expect(story.screen.contains("effect") && story.screen.contains("KL nats") && story.screen.contains("variance"))
+    }
+
+    @Test("large variances of principal components stay clear of their bars")
+    func largeVariances() {
+        var description = TestSpace.description()
+        description.axes[0].variance = 1393.58
+        var story = Story.opened(description)
+        story.press("5")
+        #expect(story.screen.contains("━  1394"))
+        description.axes[0].variance = 393.58
+        story = Story.opened(description)
+        story.press("5")
+        #expect(story.screen.contains("━ 393.6"))
+    }
 }

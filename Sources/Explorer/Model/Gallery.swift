@@ -98,15 +98,15 @@ struct GalleryLayout: Sendable, Hashable {
 
     var count: Int { columns * rows }
 
-    /// The cell of the face at a place of the page. Cells share the whole width and height: where they do not come out
-    /// even, some are a column wider or a row higher than others.
+    /// The cell of the face at a place of the page. Cells share the whole width: where it does not come out even, some are
+    /// a column wider than others. A row is much larger than a column and would show, so rows stand at even distances and
+    /// what is left stays below them.
     func rect(_ place: Int) -> Rect {
         guard columns > 0 else { return Rect(x: area.x, y: area.y, columns: 0, rows: 0) }
         let column = place % columns
         let left = area.columns * column / columns
         return Rect(
-            x: area.x + left, y: area.y + area.rows * (place / columns) / max(1, rows),
-            columns: area.columns * (column + 1) / columns - left,
+            x: area.x + left, y: area.y + cellRows * (place / columns), columns: area.columns * (column + 1) / columns - left,
             rows: cellRows)
     }
 

@@ -24,7 +24,10 @@ extension ExplorerModel {
         var title: String
         var value: (AxisDescription) -> Float
         var full: Float
-        var digits: Int
+
+        /// Decimals that leave five figures and the point their room, however large the values are: principal components have
+        /// variances of hundreds.
+        var digits: Int { full < 99.995 ? 2 : full < 999.95 ? 1 : 0 }
     }
 
     private func measures(_ index: SpaceIndex) -> [Measure] {
@@ -32,11 +35,11 @@ extension ExplorerModel {
         func largest(_ value: (AxisDescription) -> Float) -> Float {
             max(1e-9, axes.reduce(0) { $1.kl.isFinite && value($1).isFinite ? max($0, value($1)) : $0 })
         }
-        let effect = Measure(title: "effect", value: { $0.effect }, full: 1, digits: 2)
-        let kl = Measure(title: "KL nats", value: { $0.kl }, full: largest { $0.kl }, digits: 2)
-        let variance = Measure(title: "variance", value: { $0.variance }, full: largest { $0.variance }, digits: 2)
+        let effect = Measure(title: "effect", value: { $0.effect }, full: 1)
+        let kl = Measure(title: "KL nats", value: { $0.kl }, full: largest { $0.kl })
+        let variance = Measure(title: "variance", value: { $0.variance }, full: largest { $0.variance })
         let strongest: (AxisDescription) -> Float = { $0.correlations.map { abs($0.value) }.max() ?? 0 }
-        let correlation = Measure(title: "attribute", value: strongest, full: 1, digits: 2)
+        let correlation = Measure(title: "attribute", value: strongest, full: 1)
         return index.hasPrior ? [effect, kl, variance, correlation] : [effect, variance, correlation]
     }
 
@@ -54,10 +57,12 @@ extension ExplorerModel {
         }
         let digits = String(max(0, index.description.axes.count - 1)).count
         let nameX = inner.x + digits + 4
-        // As many measures as leave the names their room.
+        // As many measures as leave the names room for one attribute of any name ("wearing lipstick"); a measure takes a
+        // bar of four columns, six of figures and one between.
+        let least = 11
         var shown = measures(index)
-        while shown.count > 1, inner.maxX - nameX - shown.count * 12 < 14 { shown.removeLast() }
-        let nameColumns = min(28, max(8, inner.maxX - nameX - shown.count * 12))
+        while shown.count > 1, inner.maxX - nameX - shown.count * least < 17 { shown.removeLast() }
+        let nameColumns = min(28, max(8, inner.maxX - nameX - shown.count * least))
         let slot = (inner.maxX - nameX - nameColumns) / max(1, shown.count)
         for (place, measure) in shown.enumerated() {
             canvas.field(
