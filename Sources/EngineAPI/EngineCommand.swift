@@ -138,6 +138,7 @@ public enum MorphPath: String, Sendable, Hashable, Codable, CaseIterable {
     case even
 }
 
+/// A walk from one code to another in a number of frames, both ends included.
 public struct MorphRequest: Sendable, Hashable {
     public var from: WeightCode
     public var to: WeightCode

@@ -77,6 +77,7 @@ extension Progress {
 
 /// A drawn picture and how finished it is.
 public struct Picture: Sendable {
+    /// How far up the ladder from noise to the finished face a picture is.
     public enum Stage: Sendable, Hashable {
         /// The first recognisable face, made to be early rather than good.
         case firstLook

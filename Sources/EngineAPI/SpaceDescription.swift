@@ -75,6 +75,7 @@ public struct AxisDescription: Sendable, Hashable {
     /// The attributes that go along with the axis, strongest first: name and Pearson correlation, -1...1.
     public var correlations: [Correlation]
 
+    /// How much an attribute goes along with the axis, Pearson's coefficient from -1 to 1.
     public struct Correlation: Sendable, Hashable {
         public var attribute: String
         public var value: Float
@@ -122,10 +123,14 @@ public struct IdentityTable: Sendable {
 
     public var count: Int { names.count }
 
+    /// The weight code of an identity.
+    /// - Precondition: `row` lies in 0..<count.
     public func code(at row: Int) -> WeightCode {
         WeightCode(Array(codes[(row * latentDimension)..<((row + 1) * latentDimension)]))
     }
 
+    /// An identity's value of an attribute.
+    /// - Precondition: `row` lies in 0..<count, `column` in the names' range.
     public func attribute(_ column: Int, at row: Int) -> Float {
         attributes[row * attributeNames.count + column]
     }

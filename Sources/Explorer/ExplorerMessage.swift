@@ -48,6 +48,7 @@ public enum Preference: Sendable, Hashable {
 /// A file to write. A file that exists is never overwritten: a number goes before the extension, and the answer names the path that was
 /// taken. `~` at the beginning of a path is the home folder; missing folders are made.
 public struct ExportRequest: Sendable, Hashable {
+    /// What is written.
     public enum Content: Sendable, Hashable {
         /// One picture as PNG.
         case picture(RGBImage)

@@ -11,11 +11,13 @@ public final class Session: Sendable {
         public var description: String { "waited in vain for: \(what)\n--- screen ---\n\(screen)\n---" }
     }
 
+    /// How the program ended: its exit code, or the signal that killed it.
     public enum Ending: Sendable, Equatable {
         case exited(Int32)
         case killed(Int32)
     }
 
+    /// Keys that a terminal sends as more than their character.
     public enum SpecialKey: Sendable {
         case up, down, left, right, home, end, pageUp, pageDown, delete, shiftLeft, shiftRight, enter, escape, tab, backspace
         case control(Character)
@@ -98,6 +100,7 @@ public final class Session: Sendable {
 
     // MARK: Doing
 
+    /// Types text; while an answer of the terminal is under way, after it.
     public func send(_ text: String) {
         let bytes = Array(text.utf8)
         let isQueued = state.withLock { state -> Bool in
@@ -148,15 +151,18 @@ public final class Session: Sendable {
         for _ in 0..<abs(count) { send("\u{1b}[<\(count > 0 ? 64 : 65);\(column + 1);\(row + 1)M") }
     }
 
+    /// Gives the window another size, in cells, and tells the program (SIGWINCH).
     public func resize(columns: Int, rows: Int) {
         state.withLock { $0.model.resize(columns: columns, rows: rows) }
         Self.setWindow(master, columns, rows, pixels: behaviour.tellsPixels)
     }
 
+    /// Sends the program a signal.
     public func signal(_ number: Int32) {
         kill(process, number)
     }
 
+    /// Begins anew to note which cells are written.
     public func forgetTouches() {
         state.withLock { $0.model.forgetTouches() }
     }

@@ -2,12 +2,14 @@
 ///
 /// Sixel pictures live in cells as in xterm: whatever is written or erased in a cell takes away that part of the picture.
 public struct TerminalModel: Sendable {
+    /// A colour as the program named it: the terminal's own, one of 256, or 24 bits.
     public enum Colour: Sendable, Equatable {
         case standard
         case index(Int)
         case rgb(Int, Int, Int)
     }
 
+    /// How a cell's text is drawn (SGR).
     public struct Attributes: Sendable, Equatable {
         public var foreground = Colour.standard
         public var background = Colour.standard
@@ -19,6 +21,7 @@ public struct TerminalModel: Sendable {
         public init() {}
     }
 
+    /// One place of the grid.
     public struct Cell: Sendable, Equatable {
         public var character: Character = " "
         public var attributes = Attributes()
@@ -98,6 +101,7 @@ public struct TerminalModel: Sendable {
 
     // MARK: What a test asks
 
+    /// A row's text without the blanks at its end; empty outside of the screen.
     public func text(row: Int) -> String {
         guard row >= 0, row < rows else { return "" }
         var line = ""
@@ -133,6 +137,7 @@ public struct TerminalModel: Sendable {
         return counts
     }
 
+    /// Begins anew to note which cells are written.
     public mutating func forgetTouches() { touches = [] }
 
     /// A new window size; the text stays at the top left, pictures go.

@@ -41,10 +41,12 @@ public struct Rect: Sendable, Hashable {
     public var isEmpty: Bool { columns == 0 || rows == 0 }
     public var size: Size { Size(columns: columns, rows: rows) }
 
+    /// Whether a cell lies inside.
     public func contains(_ point: Point) -> Bool {
         point.x >= x && point.x < maxX && point.y >= y && point.y < maxY
     }
 
+    /// Whether the two have a cell in common; an empty one has none.
     public func intersects(_ other: Rect) -> Bool {
         !isEmpty && !other.isEmpty && x < other.maxX && other.x < maxX && y < other.maxY && other.y < maxY
     }

@@ -24,6 +24,7 @@ public struct KeyEvent: Sendable, Hashable {
 
 /// What the mouse did, in cells.
 public struct MouseEvent: Sendable, Hashable {
+    /// What happened; a drag is a move with the button down.
     public enum Action: Sendable, Hashable {
         case press, release, drag, wheelUp, wheelDown
     }

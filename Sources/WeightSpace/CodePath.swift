@@ -2,6 +2,7 @@ import Foundation
 
 /// Ways from one code to another.
 public struct CodePath: Sendable {
+    /// Which way a path takes.
     public enum Kind: String, Sendable, CaseIterable {
         /// Along the great circle, the length interpolated (White 2016); over the active axes only, since the noise of collapsed axes
         /// would dominate the angle. Inactive axes go straight.

@@ -65,6 +65,7 @@ public enum PickleValue {
 ///
 /// Its contents are complete before it becomes part of another, so there are no cycles and the depth is known.
 public final class PickleNode {
+    /// What the pickle made.
     public enum Kind: Equatable {
         case tuple, list, dictionary, set
         /// The result of calling a function or class of the list with `arguments`.
