@@ -4,10 +4,9 @@ public struct FaceComparison: Sendable, Hashable {
     public var count: Int
     /// Cosines of the faces' embeddings, [N, N] row-major, -1...1: 1 for the same face.
     public var likeness: [Float]
-    /// The mean over pictures of one person under different seeds, on people that the embedder's training never saw; nil when that is not on
-    /// record.
+    /// The mean over photographs of one person, on people that the embedder's training never saw; nil when that is not on record.
     public var samePerson: Float?
-    /// The mean over pictures of two different people, likewise.
+    /// The mean over photographs of two different people, likewise.
     public var differentPeople: Float?
 
     public init(count: Int, likeness: [Float], samePerson: Float? = nil, differentPeople: Float? = nil) {

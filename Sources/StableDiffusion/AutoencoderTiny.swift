@@ -55,11 +55,10 @@ public final class AutoencoderTiny: Module {
     ///   `AutoencoderTiny`.
     /// - Throws: `CheckpointError`, `StateDictionaryMismatch` or `StableDiffusionError` for what is no such decoder.
     public convenience init(contentsOf url: URL) throws {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+        guard let kind = url.fileKind else {
             throw StableDiffusionError.missingFile(path: url.path, role: "the tiny decoder")
         }
-        guard isFolder.boolValue else {
+        guard kind == .folder else {
             try self.init(StateDictionary(safetensors: url))
             return
         }

@@ -40,12 +40,11 @@ public struct LoRAFile {
     /// Opens a file or a folder.
     /// - Throws: `CheckpointError` that names the tensor that is not read or does not fit.
     public init(_ url: URL) throws {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+        guard let kind = url.fileKind else {
             throw CheckpointError(file: url.path, problem: .unreadable(reason: "there is no such file or folder"))
         }
         file = url.path
-        if isFolder.boolValue {
+        if kind == .folder {
             (layers, isFlat) = (try Self.folder(url), false)
         } else {
             let parsed = try LoRAKeys(StateDictionary(opening: url), settings: Self.settings(beside: url), part: nil)

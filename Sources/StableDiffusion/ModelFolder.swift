@@ -27,10 +27,8 @@ public struct ModelFolder: Sendable {
     ///   `CheckpointError` for files that cannot be read.
     public init(_ url: URL) throws {
         self.url = url
-        var isFolder: ObjCBool = false
-        let exists = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
         let (unet, vae, text): (JSONConfiguration, JSONConfiguration, JSONConfiguration)
-        if exists, !isFolder.boolValue {
+        if url.fileKind == .file {
             let model = try SingleFileModel(url)
             singleFile = model
             (unet, vae, text, schedulerConfiguration) = (model.unet, model.vae, model.text, model.scheduler)

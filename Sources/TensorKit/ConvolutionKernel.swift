@@ -142,7 +142,9 @@ public final class ConvolutionKernel {
                     + "\(input[0])x\(input[1])x\(input[2]) \(precision.rawValue)",
                 among: candidates.map(\.rawValue),
                 make: { ConvolutionAlgorithm(rawValue: $0).flatMap(made) }, run: trial)
-            if let chosen = ConvolutionAlgorithm(rawValue: name).flatMap(made) { packed.removeAll(but: before + [chosen.stored]) }
+            if let chosen = ConvolutionAlgorithm(rawValue: name).flatMap(made) {
+                packed.removeAll(but: before + [chosen.kept.layout])
+            }
             return name
         }
         return made(choice) ?? made(.direct)

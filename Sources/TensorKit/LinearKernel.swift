@@ -119,7 +119,7 @@ public final class LinearKernel {
             "linear \(rows) x \(inFeatures)>\(outFeatures) \(precision.rawValue)", among: candidates.map(\.rawValue),
             make: { LinearPlan.Arithmetic(rawValue: $0).flatMap(made) }, run: trial)
         let chosen = LinearPlan.Arithmetic(rawValue: name) ?? .float32
-        if let plan = made(chosen) { packed.removeAll(but: before + [plan.stored]) }
+        if let plan = made(chosen) { packed.removeAll(but: before + [plan.kept.layout]) }
         return chosen
     }
 

@@ -13,9 +13,9 @@ public enum LoRAVectorFile {
     /// - Parameter path: of a file or folder.
     /// - Returns: true for a folder and for the endings in `kinds`.
     public static func mayBe(_ path: String) -> Bool {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return false }
-        return isFolder.boolValue || kinds.contains((path as NSString).pathExtension.lowercased())
+        let url = URL(fileURLWithPath: path)
+        guard let kind = url.fileKind else { return false }
+        return kind == .folder || kinds.contains(url.pathExtension.lowercased())
     }
 
     /// Reads the weights as a vector of a layout. An adapter whose scale (alpha / r) differs from the layout's gets the difference into its factors B.
@@ -61,10 +61,7 @@ public enum LoRAVectorFile {
 
     /// The tensor of a file that holds vectors, with the digest of the layout it was written for; nil for an adapter.
     private static func entry(_ url: URL) throws -> (TensorEntry, digest: String?)? {
-        var isFolder: ObjCBool = false
-        guard !(FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) && isFolder.boolValue) else {
-            return nil
-        }
+        guard url.fileKind != .folder else { return nil }
         let state: StateDictionary
         let mapped = try MappedFile(url)
         if withExtendedLifetime(mapped, { TorchFile.begins(mapped.bytes) }) {

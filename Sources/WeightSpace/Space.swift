@@ -328,8 +328,7 @@ enum BaseDigest {
     /// SHA-256 of every configuration and of the head and size of every weight file below `folder`: hashing whole gigabytes would keep
     /// a person waiting, and the header with its offsets tells models apart together with their first numbers.
     static func digests(_ folder: URL, prefix: String) throws -> [String: String] {
-        var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), !isFolder.boolValue {
+        if folder.fileKind == .file {
             return [prefix: try digest(folder)]  // a checkpoint in one file
         }
         var result = [String: String]()

@@ -102,33 +102,39 @@ public struct SpaceWriter {
         }
     }
 
-    /// Brings the base model in; a checkpoint in one file is only named, since its tokenizer lies beside it.
+    /// Brings the base model in.
     mutating func placeBase(_ from: URL, _ placement: Placement) throws {
+        let path = try Self.placeBase(from, in: folder, placement, copy: Self.copy)
+        manifest.paths[.base] = path
+        guard path == "base" else { return }
+        let base = folder.appendingPathComponent(path)
+        for file in try FileManager.default.subpathsOfDirectory(atPath: base.path) where file.hasSuffix(".safetensors") {
+            manifest.digests["base/" + file] = try SHA256.hexDigest(of: base.appendingPathComponent(file))
+        }
+    }
+
+    /// Brings a base model into a space's folder; a checkpoint in one file is only named, since its tokenizer lies beside it.
+    /// - Parameters:
+    ///   - from: the model.
+    ///   - folder: of the space.
+    ///   - placement: of a model in a folder.
+    ///   - copy: copies one file, from and to.
+    /// - Returns: its path for `space.json`.
+    /// - Throws: what reading the folder and copying throw.
+    static func placeBase(
+        _ from: URL, in folder: URL, _ placement: Placement, copy: (URL, URL) throws -> Void
+    ) throws -> String {
         let to = folder.appendingPathComponent("base")
-        var isFolder: ObjCBool = false
-        _ = FileManager.default.fileExists(atPath: from.path, isDirectory: &isFolder)
-        let placement = isFolder.boolValue ? placement : .refer
-        if from.resolvingSymlinksInPath() != to.resolvingSymlinksInPath() {
-            guard placement == .copy else {
-                manifest.paths[.base] = from.resolvingSymlinksInPath().path
-                return
-            }
-            for path in try FileManager.default.subpathsOfDirectory(atPath: from.path) {
-                var isFolder: ObjCBool = false
-                let file = from.appendingPathComponent(path)
-                guard FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder), !isFolder.boolValue else {
-                    continue
-                }
-                let target = to.appendingPathComponent(path)
-                try FileManager.default.createDirectory(
-                    at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
-                try Self.copy(file, to: target)
-            }
+        if from.resolvingSymlinksInPath() == to.resolvingSymlinksInPath() { return "base" }
+        guard placement == .copy, from.fileKind == .folder else { return from.resolvingSymlinksInPath().path }
+        for path in try FileManager.default.subpathsOfDirectory(atPath: from.path) {
+            let file = from.appendingPathComponent(path)
+            guard file.fileKind == .file else { continue }
+            let target = to.appendingPathComponent(path)
+            try FileManager.default.createDirectory(at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try copy(file, target)
         }
-        manifest.paths[.base] = "base"
-        for path in try FileManager.default.subpathsOfDirectory(atPath: to.path) where path.hasSuffix(".safetensors") {
-            manifest.digests["base/" + path] = try SHA256.hexDigest(of: to.appendingPathComponent(path))
-        }
+        return "base"
     }
 
     private static func copy(_ from: URL, to: URL) throws {

@@ -142,7 +142,7 @@ import Testing
             .engine(.compared(id, FaceComparison(count: 6, likeness: table, samePerson: 0.95, differentPeople: 0.01))))
         let mean = Format.similarity((4 * 0.9 + 0.2) / 5)
         #expect(story.screen.contains("seed 88  \(mean)") && story.screen.contains("seed 93  .20"))
-        #expect(story.screen.contains("two people .01 · one person .95 · these alike .67"))
+        #expect(story.screen.contains("photos: two people .01 · one .95 · these alike .67"))
         // Another face has another answer; a late one is not taken for it.
         story.press("x")
         story.press(.right)

@@ -64,11 +64,11 @@ extension ExplorerModel {
         }
     }
 
-    /// What the likeness of the seeds says, and what to hold it against.
+    /// What the likeness of the seeds says, and what to hold it against: photographs, since those are what the embedder was tested on.
     private static func words(_ comparison: FaceComparison) -> String {
         var words = ""
-        if let people = comparison.differentPeople { words += "two people \(Format.similarity(people)) · " }
-        if let person = comparison.samePerson { words += "one person \(Format.similarity(person)) · " }
+        if let people = comparison.differentPeople { words += "photos: two people \(Format.similarity(people)) · " }
+        if let person = comparison.samePerson { words += "one \(Format.similarity(person)) · " }
         return words + "these alike \(Format.similarity(comparison.meanLikeness ?? 1))"
     }
 

@@ -13,12 +13,9 @@ final class ConvolutionPlan {
     /// nil where `panels` does the work.
     private let primitive: DNNPrimitive?
     private let panels: PanelLayout?
-    /// The weight as files have it, and as the primitive takes it.
-    private let plainWeights, weights: DNN.Descriptor
-    /// The weight as it is kept.
-    let stored: DNN.Descriptor
-    /// From what is kept to what the primitive takes.
-    private let widening: PanelWidening?
+    /// The weight as files have it.
+    private let plainWeights: DNN.Descriptor
+    let kept: KeptWeights
     private let geometry: ConvolutionGeometry
     private let key: Key
     private let output: [Int]
@@ -29,7 +26,7 @@ final class ConvolutionPlan {
     let isFused: Bool
 
     var implementation: String {
-        primitive?.implementation.appending(widening == nil ? "" : ", widened")
+        primitive?.implementation.appending(kept.isWidened ? ", widened" : "")
             ?? (panels?.isHalf == true ? "panels in half" : "panels")
     }
 
@@ -61,17 +58,16 @@ final class ConvolutionPlan {
             dnnl_primitive_desc_destroy(description)
             return nil
         }
-        self.weights = weights
         if key.algorithm == .widened {
             guard let half = ConvolutionDescriptors(geometry, key.input, .bfloat16).layoutOfWeights(),
-                let widening = PanelWidening(from: half, to: weights)
+                let kept = KeptWeights(widening: half, to: weights)
             else {
                 dnnl_primitive_desc_destroy(description)
                 return nil
             }
-            (stored, self.widening) = (half, widening)
+            self.kept = kept
         } else {
-            (stored, widening) = (weights, nil)
+            kept = KeptWeights(weights)
         }
         if ownsKernel {
             dnnl_primitive_desc_destroy(description)
@@ -104,19 +100,10 @@ final class ConvolutionPlan {
 
     /// Writes conv(x) + bias, and what `isFused` promises, to `y`.
     func run(_ x: Tensor, _ packed: PackedWeights, _ weight: WeightSource, bias: Tensor?, residual: Tensor?, into y: Tensor) {
-        packed.withPointer(weight, plain: plainWeights, as: stored) {
-            run(x, stored: $0, bias: bias, residual: residual, into: y)
-        }
+        kept.withPointer(packed, weight, plain: plainWeights) { run(x, $0, bias: bias, residual: residual, into: y) }
     }
 
-    private func run(_ x: Tensor, stored: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
-        var weights = stored
-        let full = widening.map { _ in DNN.tensor(for: self.weights) }
-        if let widening, let full {
-            widening.run(stored, into: full.pointer)
-            weights = UnsafeMutableRawPointer(full.pointer)
-        }
-        defer { withExtendedLifetime(full) {} }
+    private func run(_ x: Tensor, _ weights: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
         if let residual, isFused { Kernels.copy(residual, into: y) }
         guard let primitive else {
             multiply(x, weights, bias, into: y, adds: residual != nil && isFused)

@@ -29,12 +29,9 @@ final class LinearPlan {
     /// nil where `panels` does the work.
     private let primitive: DNNPrimitive?
     private let panels: PanelLayout?
-    /// The weight as files have it, and as the primitive takes it.
-    private let plainWeights, weights: DNN.Descriptor
-    /// The weight as it is kept.
-    let stored: DNN.Descriptor
-    /// From what is kept to what the primitive takes.
-    private let widening: PanelWidening?
+    /// The weight as files have it.
+    private let plainWeights: DNN.Descriptor
+    let kept: KeptWeights
     private let key: Key
     private let inFeatures, outFeatures: Int
     /// From float32 rows to the primitive's.
@@ -43,7 +40,7 @@ final class LinearPlan {
     let isFused: Bool
 
     var implementation: String {
-        primitive?.implementation.appending(widening == nil ? "" : ", widened")
+        primitive?.implementation.appending(kept.isWidened ? ", widened" : "")
             ?? (panels?.isHalf == true ? "panels in half" : "panels")
     }
 
@@ -83,7 +80,6 @@ final class LinearPlan {
             dnnl_primitive_desc_destroy(description)
             return nil
         }
-        self.weights = weights
         if key.arithmetic == .widened {
             guard let half = describe(DNNPostOperations(), dnnl_bf16) else {
                 dnnl_primitive_desc_destroy(description)
@@ -91,14 +87,14 @@ final class LinearPlan {
             }
             defer { dnnl_primitive_desc_destroy(half) }
             guard let stored = dnnl_primitive_desc_query_md(half, dnnl_query_weights_md, 0)?.pointee,
-                let widening = PanelWidening(from: stored, to: weights)
+                let kept = KeptWeights(widening: stored, to: weights)
             else {
                 dnnl_primitive_desc_destroy(description)
                 return nil
             }
-            (self.stored, self.widening) = (stored, widening)
+            self.kept = kept
         } else {
-            (stored, widening) = (weights, nil)
+            kept = KeptWeights(weights)
         }
         if ownsKernel {
             dnnl_primitive_desc_destroy(description)
@@ -120,19 +116,10 @@ final class LinearPlan {
 
     /// Writes x weightᵀ + bias, and what `isFused` promises, to `y`.
     func run(_ x: Tensor, _ packed: PackedWeights, _ weight: WeightSource, bias: Tensor?, residual: Tensor?, into y: Tensor) {
-        packed.withPointer(weight, plain: plainWeights, as: stored) {
-            run(x, stored: $0, bias: bias, residual: residual, into: y)
-        }
+        kept.withPointer(packed, weight, plain: plainWeights) { run(x, $0, bias: bias, residual: residual, into: y) }
     }
 
-    private func run(_ x: Tensor, stored: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
-        var weights = stored
-        let full = widening.map { _ in DNN.tensor(for: self.weights) }
-        if let widening, let full {
-            widening.run(stored, into: full.pointer)
-            weights = UnsafeMutableRawPointer(full.pointer)
-        }
-        defer { withExtendedLifetime(full) {} }
+    private func run(_ x: Tensor, _ weights: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
         guard let primitive else {
             if let residual, isFused { Kernels.copy(residual, into: y) }
             panels?.multiply(

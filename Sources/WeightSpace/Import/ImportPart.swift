@@ -30,12 +30,11 @@ enum ImportPart {
     /// Finds out what a file holds: by its kind, and tensors by their names, which the original gave.
     /// - Throws: `CheckpointError` that names what is refused, `SpaceError` for files that mean nothing here.
     static func read(_ url: URL) throws -> ImportPart {
-        var isFolder: ObjCBool = false
         let stem = url.deletingPathExtension().lastPathComponent
-        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+        guard let kind = url.fileKind else {
             throw SpaceError("\(url.path): there is no such file or folder", advice: "Check the path.")
         }
-        if isFolder.boolValue { return .adapter(name: url.lastPathComponent, try LoRAFile(url)) }
+        if kind == .folder { return .adapter(name: url.lastPathComponent, try LoRAFile(url)) }
         if url.pathExtension.lowercased() == "csv" { return .labels(try IdentityLabels(contentsOf: url)) }
         let mapped = try MappedFile(url)
         guard TorchFile.begins(mapped.bytes) else { return try state(StateDictionary(opening: url), stem: stem, url: url) }
@@ -84,10 +83,7 @@ enum ImportPart {
     /// - Throws: `SpaceError` for a folder with nothing to import.
     static func places(_ urls: [URL]) throws -> [URL] {
         try urls.flatMap { url -> [URL] in
-            var isFolder: ObjCBool = false
-            guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), isFolder.boolValue,
-                !LoRAFile.isAdapterFolder(url)
-            else { return [url] }
+            guard url.fileKind == .folder, !LoRAFile.isAdapterFolder(url) else { return [url] }
             let names = try FileManager.default.contentsOfDirectory(atPath: url.path).sorted()
             let kinds: Set = ["pt", "pth", "bin", "ckpt", "safetensors", "pkl", "csv"]
             let found = names.map(url.appendingPathComponent).filter { item in

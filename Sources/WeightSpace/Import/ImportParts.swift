@@ -104,7 +104,7 @@ struct ImportParts {
                 "\(coefficients.url.path): coefficients of \(rows) identities make no PCA", advice: "At least 2 are needed.")
         }
         let all = Tensor(zeros: [rows + identities.count, k])
-        Self.copyColumns(coefficients.value, k, into: all.pointer)
+        try Self.copyColumns(coefficients.value, k, into: all.pointer)
         for (index, identity) in identities.enumerated() {
             let values = identity.value.entry.floats().prefix(k)
             for (i, value) in values.enumerated() { all.pointer[(rows + index) * k + i] = value }
@@ -117,7 +117,7 @@ struct ImportParts {
             for i in 0..<k { squares[i] += Double(all.pointer[row * k + i]) * Double(all.pointer[row * k + i]) }
         }
         let components = Tensor(uninitialized: [length, k])
-        Self.copyColumns(directions.value, k, into: components.pointer)
+        try Self.copyColumns(directions.value, k, into: components.pointer)
         return try WeightPCA(
             mean: mean.value.tensor(), std: deviation.value.tensor(), components: components,
             singularValues: squares.map { Float($0.squareRoot()) }, rows: rows, coefficients: all,
@@ -126,11 +126,11 @@ struct ImportParts {
     }
 
     /// The first `k` columns of a matrix, a block of rows at a time.
-    private static func copyColumns(_ entry: TensorEntry, _ k: Int, into target: UnsafeMutablePointer<Float>) {
+    private static func copyColumns(_ entry: TensorEntry, _ k: Int, into target: UnsafeMutablePointer<Float>) throws {
         let (rows, columns) = (entry.shape[0], entry.shape[1])
         let block = max(1, (8 << 20) / max(1, columns))
         for start in stride(from: 0, to: rows, by: block) {
-            guard let part = try? entry.tensor(rows: start..<min(rows, start + block)) else { return }
+            let part = try entry.tensor(rows: start..<min(rows, start + block))
             for row in 0..<part.shape[0] { (target + (start + row) * k).update(from: part.pointer + row * columns, count: k) }
         }
     }

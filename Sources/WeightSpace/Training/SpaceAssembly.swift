@@ -5,20 +5,13 @@ import TensorKit
 
 /// Turns a finished training run into a space on disk.
 public struct SpaceAssembly {
-    /// How the base model comes into the new space.
-    public enum Base: String, Sendable, CaseIterable {
-        /// Its files are copied.
-        case copy
-        /// `space.json` names the folder where it lies.
-        case refer
-    }
-
     public let source: TrainingSource
     public let folder: URL
     public var name: String
-    public var base: Base
+    /// How the base model comes into the new space.
+    public var base: SpaceWriter.Placement
 
-    public init(source: TrainingSource, folder: URL, name: String, base: Base) {
+    public init(source: TrainingSource, folder: URL, name: String, base: SpaceWriter.Placement) {
         self.source = source
         self.folder = folder
         self.name = name
@@ -79,7 +72,7 @@ public struct SpaceAssembly {
             try write("identity\n" + source.labels.names.map { $0 + "\n" }.joined(), to: url("identities.csv"))
         }
         paths[.identities] = "identities.csv"
-        paths[.base] = try placeBase(baseURL)
+        paths[.base] = try SpaceWriter.placeBase(baseURL, in: folder, base, copy: copy)
         var manifest = SpaceManifest(name: name, paths: paths, defaults: source.defaults)
         manifest.digests = try digests(base: paths[.base] ?? "base")
         try write(manifest.json, to: url("space.json"))
@@ -172,35 +165,12 @@ public struct SpaceAssembly {
         try AtomicFile.write(to: to) { try $0.append(file.bytes) }
     }
 
-    /// Brings the base model in.
-    /// - Returns: its path for `space.json`.
-    private func placeBase(_ baseURL: URL) throws -> String {
-        let target = folder.appendingPathComponent("base")
-        if baseURL.resolvingSymlinksInPath() == target.resolvingSymlinksInPath() { return "base" }
-        // A checkpoint in one file is only named, since its tokenizer lies beside it.
-        guard base == .copy, Self.isFolder(baseURL) else { return baseURL.resolvingSymlinksInPath().path }
-        for path in try FileManager.default.subpathsOfDirectory(atPath: baseURL.path) {
-            let from = baseURL.appendingPathComponent(path)
-            var isFolder: ObjCBool = false
-            guard FileManager.default.fileExists(atPath: from.path, isDirectory: &isFolder), !isFolder.boolValue else { continue }
-            let to = target.appendingPathComponent(path)
-            try FileManager.default.createDirectory(at: to.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try copy(from, to: to)
-        }
-        return "base"
-    }
-
-    private static func isFolder(_ url: URL) -> Bool {
-        var isFolder: ObjCBool = false
-        return FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) && isFolder.boolValue
-    }
-
     private func digests(base: String) throws -> [String: String] {
         var digests = [String: String]()
         var parts = ["layout.json", "weights.safetensors", "identities.csv", "vae.json", "vae.safetensors", "codes.safetensors"]
         parts.append("axes.json")
         let baseFolder = Space.url(base, folder: folder)
-        if Self.isFolder(baseFolder) {
+        if baseFolder.fileKind == .folder {
             let files = try FileManager.default.subpathsOfDirectory(atPath: baseFolder.path)
             parts += files.filter { $0.hasSuffix(".safetensors") }.map { base + "/" + $0 }
         }

@@ -21,24 +21,23 @@ public struct TrainingSource {
     /// - Parameter path: a space folder or a safetensors file.
     /// - Throws: `SpaceError`, `CheckpointError`: what is missing or does not fit.
     public init(_ path: URL) throws {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path.path, isDirectory: &isFolder) else {
+        guard let kind = path.fileKind else {
             throw SpaceError(
                 "\(path.path): there is no such file or folder", advice: "Name a weights.safetensors or a space folder.")
         }
-        let folder = isFolder.boolValue ? path : path.deletingLastPathComponent()
+        let folder = kind == .folder ? path : path.deletingLastPathComponent()
         let manifestURL = folder.appendingPathComponent("space.json")
         let exists = { (url: URL) in FileManager.default.fileExists(atPath: url.path) }
         let manifest = exists(manifestURL) ? try SpaceManifest(contentsOf: manifestURL) : nil
-        if isFolder.boolValue, manifest == nil {
+        if kind == .folder, manifest == nil {
             throw SpaceError("\(path.path): holds no space.json", advice: "Name a weights.safetensors or a space folder.")
         }
         func part(_ part: SpaceManifest.Part, _ usual: String) -> URL? {
             let url = Space.url(manifest?.paths[part] ?? usual, folder: folder)
             return exists(url) ? url : nil
         }
-        weightsURL = isFolder.boolValue ? part(.weights, "weights.safetensors") ?? path : path
-        guard !isFolder.boolValue || weightsURL != path else {
+        weightsURL = kind == .folder ? part(.weights, "weights.safetensors") ?? path : path
+        guard kind == .file || weightsURL != path else {
             throw SpaceError(
                 "\(path.path): this space carries no LoRA vectors to train on", advice: "Name a weights.safetensors instead.")
         }

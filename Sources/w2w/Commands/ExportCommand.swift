@@ -53,7 +53,7 @@ struct ExportCommand: ParsableCommand {
         if let model = space.model { try opened.use(model) }
         let description = try opened.description()
         let found = try ResumePoint(identity, in: description)
-        var record = try found.record(in: description)
+        var record = found.record(in: description)
         record.lineage = (record.lineage ?? [record.origin]) + ["exported as \(format.rawValue)"]
         if let form = AdapterFormat(rawValue: format.rawValue) {
             let metadata = try PictureMetadata.fileTexts(for: record, subject: found.subject)

@@ -99,7 +99,7 @@ struct TrainCommand: ParsableCommand {
     var seed: UInt64 = 0
 
     @Option(help: "Copy the base model into the space, or only refer to it.")
-    var base: SpaceAssembly.Base = .copy
+    var base: SpaceWriter.Placement = .copy
 
     @Option(help: ArgumentHelp("The name of the space; without it the one of WEIGHTS.", valueName: "text"))
     var name: String?
@@ -253,4 +253,3 @@ extension TrainingPlan.Moments: ExpressibleByArgument {}
 extension WeightVAEConfiguration.Variant: ExpressibleByArgument {}
 extension KLSchedule: ExpressibleByArgument {}
 extension Initialization: ExpressibleByArgument {}
-extension SpaceAssembly.Base: ExpressibleByArgument {}

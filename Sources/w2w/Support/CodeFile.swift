@@ -17,8 +17,7 @@ extension CodeRecord {
     /// - Throws: `CommandFailure` that names the file.
     static func readAll(_ path: String) throws -> (record: CodeRecord, identity: String?) {
         let advice = "A code is a .z file of `w2w sample`, a PNG picture drawn by w2w, or an adapter of `w2w export`."
-        var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+        if URL(fileURLWithPath: path).fileKind == .folder {
             return try readAll(path + "/adapter_model.safetensors")
         }
         if path.hasSuffix(".safetensors") {

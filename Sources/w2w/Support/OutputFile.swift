@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Foundation
 import ImageCore
 
@@ -16,10 +17,9 @@ enum OutputFile {
             throw ValidationError("'\(path)' does not say what kind of file it is. Let its name end in \(known).")
         }
         let parent = (path as NSString).deletingLastPathComponent
-        var isFolder: ObjCBool = false
-        let exists =
-            parent.isEmpty || FileManager.default.fileExists(atPath: parent, isDirectory: &isFolder) && isFolder.boolValue
-        guard exists else { throw ValidationError("There is no folder '\(parent)' to write '\(path)' into. Make it first.") }
+        guard parent.isEmpty || URL(fileURLWithPath: parent).fileKind == .folder else {
+            throw ValidationError("There is no folder '\(parent)' to write '\(path)' into. Make it first.")
+        }
         guard access(parent.isEmpty ? "." : parent, W_OK) == 0 else {
             throw ValidationError("The folder of '\(path)' cannot be written.")
         }

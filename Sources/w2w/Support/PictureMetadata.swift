@@ -4,8 +4,6 @@ import ImageCore
 
 /// What a picture's file says of how it was drawn: enough to draw it again.
 enum PictureMetadata {
-    /// The text chunk that holds a `CodeRecord` in JSON.
-    static let codeKeyword = CodeRecord.keyword
     /// The text chunk that says whose picture it is.
     static let subjectKeyword = "w2w:subject"
 
@@ -38,7 +36,7 @@ enum PictureMetadata {
                 name: name, space: description.name, spaceFingerprint: description.fingerprint, model: description.model,
                 origin: lineage.isEmpty ? name : lineage.joined(separator: "; "), lineage: lineage.isEmpty ? nil : lineage,
                 code: code.values, settings: settings)
-            return PNGText(keyword: codeKeyword, text: try record.json())
+            return PNGText(keyword: CodeRecord.keyword, text: try record.json())
         }
         if let injection = request.injection {
             texts.append(PNGText(keyword: "w2w:inject-at", text: "\(injection.timestep)"))
@@ -52,7 +50,7 @@ enum PictureMetadata {
         }
         switch request.subject {
         case .base:
-            texts.append(PNGText(keyword: "w2w:subject", text: "base"))
+            texts.append(PNGText(keyword: subjectKeyword, text: "base"))
         case .identity(let identity):
             texts.append(PNGText(keyword: subjectKeyword, text: "identity \(identity)"))
             // Its code too, so that the explorer can go on from here; `subject` says that the picture shows its own vector.
@@ -60,7 +58,7 @@ enum PictureMetadata {
                 texts.append(try record(description.identities.code(at: row)))
             }
         case .through(let model, _):
-            texts.append(PNGText(keyword: "w2w:subject", text: "\(name) through \(model.rawValue)"))
+            texts.append(PNGText(keyword: subjectKeyword, text: "\(name) through \(model.rawValue)"))
         case .code(let code):
             texts.append(PNGText(keyword: subjectKeyword, text: "code"))
             texts.append(try record(code))
@@ -86,7 +84,7 @@ enum PictureMetadata {
             texts["w2w:negative-prompt"] = settings.negativePrompt
             texts["w2w:seed"] = "\(settings.seed)"
         }
-        if !record.code.isEmpty { texts[codeKeyword] = try record.json() }
+        if !record.code.isEmpty { texts[CodeRecord.keyword] = try record.json() }
         return texts
     }
 

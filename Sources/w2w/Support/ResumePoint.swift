@@ -43,8 +43,7 @@ struct ResumePoint {
     }
 
     /// The record of an export: what the file said, or what the space says of the name.
-    /// - Throws: nothing of its own.
-    func record(in description: SpaceDescription) throws -> CodeRecord {
+    func record(in description: SpaceDescription) -> CodeRecord {
         if let file { return file }
         var code = [Float]()
         if let row = description.identities.names.firstIndex(of: name), description.latentDimension > 0 {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import EngineAPI
 import Foundation
 
@@ -45,13 +46,12 @@ struct SpaceOptions: ParsableArguments {
         }
         guard let space else { return }
         let folder = (space as NSString).expandingTildeInPath
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
+        guard let kind = URL(fileURLWithPath: folder).fileKind else {
             throw ValidationError(
                 "There is no file or folder '\(space)'. '--space' takes a space, a diffusers folder or a checkpoint.")
         }
         let known = ["space.json", "model_index.json", "config.json"]
-        guard !isFolder.boolValue || known.contains(where: { FileManager.default.fileExists(atPath: "\(folder)/\($0)") }) else {
+        guard kind == .file || known.contains(where: { FileManager.default.fileExists(atPath: "\(folder)/\($0)") }) else {
             throw ValidationError("'\(space)' is neither a space nor a model: it holds no space.json and no model_index.json.")
         }
     }
