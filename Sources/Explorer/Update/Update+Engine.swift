@@ -143,13 +143,17 @@ extension ExplorerModel {
         return arrive()
     }
 
-    /// A recorded walk as steps: states that only went on along one axis are one step.
+    /// A recorded walk as steps: states that only went on along one axis are one step, and so is a place that was noted again when w2w came
+    /// back to it.
     private static func steps(of states: [VisitedState]) -> [Step] {
         var steps: [Step] = []
         for state in states {
             var step = Step(
                 code: state.code, settings: state.settings, label: state.step, origin: state.origin,
                 startsWalk: state.step == state.origin, time: 0)
+            if let before = steps.last, before.code == step.code, before.settings == step.settings, before.label == step.label {
+                continue
+            }
             if let before = steps.last, !step.startsWalk {
                 if before.origin == step.origin { step.changes = before.changes + (before.code == step.code ? 0 : 1) }
                 if before.origin == step.origin, !before.startsWalk, axisWords(before.label) == axisWords(step.label),
