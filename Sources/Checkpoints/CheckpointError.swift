@@ -8,8 +8,8 @@ public struct CheckpointError: Error, Equatable {
         case unreadable(reason: String)
         /// The file cannot be written; `reason` is the system's.
         case unwritable(reason: String)
-        /// The file ends before what it promises.
-        case truncated(expectedBytes: Int, foundBytes: Int)
+        /// The file ends before what it promises; `tensor` is the first that is not whole, with its shape, where that is known.
+        case truncated(expectedBytes: Int, foundBytes: Int, tensor: String? = nil)
         /// The container is not what its name says; `reason` tells what was met.
         case malformed(reason: String)
         /// The file is sound, but of a kind that is not read; `reason` tells why and what to do instead.
@@ -47,8 +47,9 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
             "\(file): cannot be read (\(reason)); check the path and its permissions"
         case .unwritable(let reason):
             "\(file): cannot be written (\(reason)); choose a folder that can be written"
-        case .truncated(let expected, let found):
-            "\(file): ends too early, \(found) of \(expected) bytes; fetch or make the file again"
+        case .truncated(let expected, let found, let tensor):
+            "\(file): ends too early, \(found) of \(expected) bytes\(tensor.map { ", within tensor \($0)" } ?? ""); "
+                + "fetch or make the file again"
         case .malformed(let reason):
             "\(file): \(reason); fetch or make the file again"
         case .unsupported(let reason):

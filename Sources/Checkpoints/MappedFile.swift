@@ -55,6 +55,12 @@ public final class MappedFile: @unchecked Sendable {
         madvise(UnsafeMutableRawPointer(mutating: base + first), end - first, MADV_DONTNEED)
     }
 
+    /// Says that few bytes here and there will be read, so that the system reads no neighbours along.
+    func expectScatteredReads() {
+        guard isMapped, let base = bytes.baseAddress else { return }
+        madvise(UnsafeMutableRawPointer(mutating: base), bytes.count, MADV_RANDOM)
+    }
+
     deinit {
         guard isMapped else { return bytes.deallocate() }
         if let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) }

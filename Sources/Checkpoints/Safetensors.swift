@@ -18,7 +18,7 @@ struct SafetensorsFile {
         guard bytes.count >= 8 else { throw fail(.truncated(expectedBytes: 8, foundBytes: bytes.count)) }
         let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
         guard length <= Self.maximumHeaderLength else {
-            throw fail(.malformed(reason: "is no safetensors file (header of \(length) bytes)"))
+            throw fail(Self.otherKind(bytes) ?? .malformed(reason: "is no safetensors file (header of \(length) bytes)"))
         }
         let start = 8 + Int(length)
         guard start <= bytes.count else { throw fail(.truncated(expectedBytes: start, foundBytes: bytes.count)) }
@@ -49,6 +49,15 @@ struct SafetensorsFile {
         }
         self.entries = entries.map(\.entry)
         self.metadata = metadata
+    }
+
+    /// What often lies in the place of weights that were not fetched.
+    private static func otherKind(_ bytes: UnsafeRawBufferPointer) -> CheckpointError.Problem? {
+        let start = bytes.prefix(64)
+        if start.starts(with: "version https://git-lfs".utf8) {
+            return .unsupported(reason: "is a Git LFS pointer, not the weights themselves; `git lfs pull` fetches them")
+        }
+        return start.first == UInt8(ascii: "<") ? .malformed(reason: "is a web page, not the weights themselves") : nil
     }
 
     private static func entry(
@@ -82,7 +91,8 @@ struct SafetensorsFile {
             throw CheckpointError(
                 file: file.path,
                 problem: .truncated(
-                    expectedBytes: dataStart.addingReportingOverflow(offsets[1]).partialValue, foundBytes: file.bytes.count))
+                    expectedBytes: dataStart.addingReportingOverflow(offsets[1]).partialValue, foundBytes: file.bytes.count,
+                    tensor: "\"\(name)\" \(typeName) \(shape)"))
         }
         let entry = TensorEntry(
             name: name, elementType: type, shape: shape, file: file, offset: dataStart + offsets[0])

@@ -30,7 +30,7 @@ public struct StateDictionary: Sendable {
         try self.init(file: url.path, entries: contents.entries, metadata: contents.metadata)
     }
 
-    /// Opens the shards that a `*.safetensors.index.json` lists, which lie beside it.
+    /// Opens the shards that a `*.safetensors.index.json` or `*.bin.index.json` lists, which lie beside it.
     /// - Throws: `CheckpointError` when the index or a shard is wrong, or a tensor is not in the shard that should hold it.
     public init(shardedIndex url: URL) throws {
         let map = try JSONConfiguration(contentsOf: url).object("weight_map")
@@ -38,11 +38,11 @@ public struct StateDictionary: Sendable {
         var entries = [TensorEntry]()
         for member in map.members {
             let name = try map.require(member.key, as: String.self)
-            guard !name.isEmpty, !name.contains("/"), name != "..", !name.contains("\0") else {
+            guard !name.isEmpty, !name.contains("/"), name != "..", !name.contains("\0"), !name.hasSuffix(".json") else {
                 throw map.wrong(member.key, expected: "the name of a file beside the index")
             }
             let shard =
-                try shards[name] ?? StateDictionary(safetensors: url.deletingLastPathComponent().appendingPathComponent(name))
+                try shards[name] ?? StateDictionary(opening: url.deletingLastPathComponent().appendingPathComponent(name))
             shards[name] = shard
             entries.append(try shard.entry(member.key))
         }
@@ -64,6 +64,12 @@ public struct StateDictionary: Sendable {
                 file: entry.path, problem: .wrongShape(tensor: name, expected: "\(shape)", found: entry.shape))
         }
         return entry
+    }
+
+    /// Says that only a few numbers of each tensor will be read through these entries.
+    public func expectScatteredReads() {
+        var known = Set<String>()
+        for entry in entries where known.insert(entry.path).inserted { entry.file.expectScatteredReads() }
     }
 
     /// The same tensors under names that `rename` gives; nil leaves a tensor out.

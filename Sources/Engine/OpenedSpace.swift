@@ -9,7 +9,7 @@ import WeightSpace
 public struct OpenedSpace {
     public let space: Space
     public let model: ModelFolder
-    private let adapters: [(file: LoRAFile, multiplier: Float)]
+    let adapters: [(file: LoRAFile, multiplier: Float)]
 
     /// Opens the small files of everything; weights are read by a loader.
     /// - Throws: `SpaceError`, `StableDiffusionError`, `CheckpointError`, `StateDictionaryMismatch`: what is wrong, in which file, what to do.
@@ -22,7 +22,7 @@ public struct OpenedSpace {
         case .folder(let path):
             let url = URL(fileURLWithPath: path)
             let isSpace = FileManager.default.fileExists(atPath: url.appendingPathComponent("space.json").path)
-            if !isSpace, ModelFolder.isModel(url) || Self.isPart(url) {
+            if !isSpace, ModelFolder.isModel(url) || Self.isPart(url) || url.fileKind == .file {
                 model = try ModelFolder(url)
                 space = try Space(model: model)
             } else {

@@ -29,6 +29,9 @@ public struct SpaceDescription: Sendable {
     /// Measures, training and files.
     public var record: SpaceRecord
 
+    /// What the base model is.
+    public var modelFacts: [ModelFact] = []
+
     public init(
         name: String, path: String, fingerprint: String, vectorLength: Int, decoder: String, axes: [AxisDescription],
         identities: IdentityTable, defaults: GenerationSettings, reconstructionR2: Float? = nil, model: WeightModel? = .vae,

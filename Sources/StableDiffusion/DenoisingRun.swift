@@ -21,6 +21,8 @@ public struct DenoisingRun {
     public private(set) var estimate: Tensor?
     /// The clean latents as the model alone saw them in the last step (a sampler's estimate may combine several), same shape.
     private(set) var modelOriginal: Tensor?
+    /// The same as the model saw them when it was asked for the prompt alone, without guidance.
+    private(set) var aloneOriginal: Tensor?
     /// Guidance scale for the next steps; it counts when a negative prompt was given.
     public var guidance: Float
     private var scheduler: any Scheduler
@@ -32,8 +34,10 @@ public struct DenoisingRun {
     private var late: (adapters: [LoRAAdapter?], timestep: Float)?
     /// For evaluations with guidance (negative prompts first) or, in a run without a negative prompt, for all of them.
     private var conditioning: UNetConditioning
-    /// For evaluations outside the guidance interval: prompts alone.
+    /// For evaluations without the negative prompt.
     private var plainConditioning: UNetConditioning?
+    private let shortcuts: StepShortcuts?
+    private var memory = StepMemory()
 
     /// - Parameters:
     ///   - unet: predicts.
@@ -47,10 +51,11 @@ public struct DenoisingRun {
     ///   - early: other adapters for the beginning.
     ///   - guidanceInterval: training time steps at which there is guidance (Kynkäänniemi et al., 2404.07724); elsewhere only the prompt is
     ///     asked, which takes half the time. nil is everywhere.
+    ///   - shortcuts: what evaluations leave out; nil for nothing.
     public init(
         unet: UNet2DConditionModel, scheduler: any Scheduler, latents: Tensor, generators: [TorchRandomSource.State],
         prompt: PromptConditioning, negativePrompt: PromptConditioning?, guidance: Float, adapters: [LoRAAdapter?],
-        early: EarlyAdapters? = nil, guidanceInterval: ClosedRange<Float>? = nil
+        early: EarlyAdapters? = nil, guidanceInterval: ClosedRange<Float>? = nil, shortcuts: StepShortcuts? = nil
     ) {
         self.unet = unet
         self.scheduler = scheduler
@@ -60,11 +65,12 @@ public struct DenoisingRun {
         self.negativePrompt = negativePrompt
         self.guidance = guidance
         self.guidanceInterval = negativePrompt == nil ? nil : guidanceInterval
+        self.shortcuts = shortcuts
         late = early.map { (adapters, $0.above) }
         let first = early?.adapters ?? adapters
         conditioning = Self.conditioning(unet, prompt, negativePrompt, first, count: latents.shape[0])
-        plainConditioning =
-            self.guidanceInterval == nil ? nil : Self.conditioning(unet, prompt, nil, first, count: latents.shape[0])
+        let asksAlone = self.guidanceInterval != nil || (negativePrompt != nil && shortcuts?.guided != nil)
+        plainConditioning = asksAlone ? Self.conditioning(unet, prompt, nil, first, count: latents.shape[0]) : nil
     }
 
     /// Number of evaluations in all.
@@ -74,13 +80,27 @@ public struct DenoisingRun {
     /// Number of steps done.
     public var stepsDone: Int { scheduler.stepIndex }
     public var isFinished: Bool { scheduler.isFinished }
+    /// Whether every evaluation is done in full.
+    var isExact: Bool { shortcuts == nil }
+    /// The run without what evaluations take over from each other, to be kept.
+    var withoutMemory: DenoisingRun {
+        var run = self
+        run.memory = StepMemory()
+        return run
+    }
     /// The training time step at which the next step asks, nil at the end.
     public var nextTimestep: Float? { isFinished ? nil : scheduler.timesteps[scheduler.stepIndex] }
 
     /// Size of the next evaluation's batch: twice the pictures where there is guidance.
     public var nextSamples: Int {
         guard let nextTimestep else { return 0 }
-        return conditioning(at: nextTimestep).samples
+        return borrowsGuidance(at: nextTimestep) ? latents.shape[0] : conditioning(at: nextTimestep).samples
+    }
+
+    /// Whether the next evaluation computes the whole U-Net.
+    public var nextIsWhole: Bool {
+        guard let whole = shortcuts?.whole, let features = memory.deep?.features else { return true }
+        return whole.contains(stepsDone) || features.shape[0] < nextSamples
     }
 
     /// Noise level at which the run stands, standard deviation over signal.
@@ -108,10 +128,14 @@ public struct DenoisingRun {
 
     /// Goes on with other identities; those of a delayed injection are forgotten.
     /// - Parameter adapters: one for each picture, or empty.
-    public mutating func replaceAdapters(_ adapters: [LoRAAdapter?]) {
+    public mutating func replaceAdapters(_ adapters: [LoRAAdapter?]) { replaceAdapters(adapters, asksAlone: false) }
+
+    /// The same, and `answerAlone` will be asked too.
+    mutating func replaceAdapters(_ adapters: [LoRAAdapter?], asksAlone: Bool) {
         late = nil
+        memory = StepMemory()
         conditioning = Self.conditioning(unet, prompt, negativePrompt, adapters, count: latents.shape[0])
-        if plainConditioning != nil {
+        if plainConditioning != nil || (asksAlone && negativePrompt != nil) {
             plainConditioning = Self.conditioning(unet, prompt, nil, adapters, count: latents.shape[0])
         }
     }
@@ -125,9 +149,10 @@ public struct DenoisingRun {
         let timestep = scheduler.timesteps[scheduler.stepIndex]
         if let late, timestep <= late.timestep { replaceAdapters(late.adapters) }
         let input = modelInput
-        let prediction = predict(input, timestep: timestep)
-        modelOriginal = original(of: prediction, input: input)
-        let result = scheduler.step(modelOutput: prediction, sample: latents) {
+        let answer = shortcuts.map { remember(input, timestep, $0) } ?? answer(input, timestep: timestep)
+        modelOriginal = original(of: answer.output, input: input)
+        aloneOriginal = answer.isGuided ? original(of: answer.alone, input: input) : modelOriginal
+        let result = scheduler.step(modelOutput: answer.output, sample: latents) {
             let sources = generators.map { TorchRandomSource(state: $0) }
             let noise = channelsLastNoise(sources, shape: latents.shape)
             generators = sources.map(\.state)
@@ -143,13 +168,67 @@ public struct DenoisingRun {
     ///   - input: [N, H, W, C]
     ///   - timestep: training time step.
     /// - Returns: what the model says of `input`, same shape.
-    func predict(_ input: Tensor, timestep: Float) -> Tensor {
+    func predict(_ input: Tensor, timestep: Float) -> Tensor { answer(input, timestep: timestep).output }
+
+    /// The model's answer to the prompt alone, with the adapters given to `replaceAdapters(_:asksAlone:)`.
+    func answerAlone(_ input: Tensor, timestep: Float) -> Tensor {
+        let conditioning = plainConditioning ?? conditioning
+        return unet(
+            input, timesteps: [Float](repeating: timestep, count: conditioning.samples), conditioning: conditioning)
+    }
+
+    /// What the model said.
+    private struct Answer {
+        /// With guidance where there is some.
+        var output: Tensor
+        /// To the prompt alone.
+        var alone: Tensor
+        var isGuided: Bool
+    }
+
+    private func answer(_ input: Tensor, timestep: Float) -> Answer {
         let conditioning = conditioning(at: timestep)
-        let isGuided = conditioning.samples > input.shape[0]
+        let count = input.shape[0]
+        let isGuided = conditioning.samples > count
         let output = unet(
             isGuided ? stack([input, input]) : input, timesteps: [Float](repeating: timestep, count: conditioning.samples),
             conditioning: conditioning)
-        return isGuided ? guided(output) : output
+        return isGuided
+            ? Answer(output: guided(output), alone: output.rows(count..<(2 * count)), isGuided: true)
+            : Answer(output: output, alone: output, isGuided: false)
+    }
+
+    /// As `answer`, with what may be left out taken over from evaluations before.
+    private mutating func remember(_ input: Tensor, _ timestep: Float, _ shortcuts: StepShortcuts) -> Answer {
+        let count = input.shape[0]
+        let borrows = borrowsGuidance(at: timestep)
+        let conditioning = borrows ? plainConditioning ?? self.conditioning : conditioning(at: timestep)
+        let isGuided = conditioning.samples > count
+        let isWhole = nextIsWhole
+        // The conditional half comes last.
+        var deep =
+            shortcuts.whole == nil
+            ? nil
+            : DeepFeatures(
+                layers: shortcuts.layers,
+                features: isWhole
+                    ? nil : memory.deep?.features.map { $0.rows(($0.shape[0] - conditioning.samples)..<$0.shape[0]) })
+        let output = unet(
+            isGuided ? stack([input, input]) : input, timesteps: [Float](repeating: timestep, count: conditioning.samples),
+            conditioning: conditioning, deep: &deep)
+        if isWhole { memory.deep = deep }
+        if isGuided {
+            let result = Answer(output: guided(output), alone: output.rows(count..<(2 * count)), isGuided: true)
+            if shortcuts.guided != nil { memory.push = linear(1, result.output, -1, result.alone) }
+            return result
+        }
+        guard borrows, let push = memory.push else { return Answer(output: output, alone: output, isGuided: false) }
+        return Answer(output: linear(1, output, 1, push), alone: output, isGuided: true)
+    }
+
+    private func borrowsGuidance(at timestep: Float) -> Bool {
+        guard let guided = shortcuts?.guided, memory.push != nil, !guided.contains(stepsDone) else { return false }
+        return conditioning(at: timestep).samples > latents.shape[0]
     }
 
     private func conditioning(at timestep: Float) -> UNetConditioning {

@@ -10,6 +10,8 @@ public struct DenoisingTrajectory {
         let run: DenoisingRun
         /// The clean latents as the model alone saw them there, [N, H, W, C].
         let original: Tensor
+        /// The same without guidance.
+        let alone: Tensor
     }
 
     private(set) var places: [Place] = []
@@ -26,10 +28,10 @@ public struct DenoisingTrajectory {
     ///   - before: the run as it stood.
     ///   - after: the same run one step later.
     public mutating func note(_ before: DenoisingRun, _ after: DenoisingRun) {
-        guard before.stepsDone == places.count, after.stepsDone == places.count + 1, let original = after.modelOriginal else {
-            return
-        }
-        places.append(Place(run: before, original: original))
+        guard before.stepsDone == places.count, after.stepsDone == places.count + 1, let original = after.modelOriginal,
+            let alone = after.aloneOriginal
+        else { return }
+        places.append(Place(run: before.withoutMemory, original: original, alone: alone))
         if after.isFinished { finished = after.latents }
     }
 
@@ -49,10 +51,14 @@ public struct DenoisingTrajectory {
     /// - Parameters:
     ///   - evaluations: how many it may take, at least 1; about a third of the run's own is much.
     ///   - adapters: one for each picture, or empty.
-    /// - Returns: nil when this run is not finished or its sampler adds fresh noise.
-    public func difference(evaluations: Int, adapters: [LoRAAdapter?]) -> DifferenceRun? {
+    ///   - guided: training time steps at which both pictures are compared with guidance; elsewhere as the prompt alone has them, which takes
+    ///     half the time. nil is everywhere.
+    /// - Returns: nil when this run is not finished, took shortcuts itself, or its sampler adds fresh noise.
+    public func difference(
+        evaluations: Int, adapters: [LoRAAdapter?], guided: ClosedRange<Float>? = nil
+    ) -> DifferenceRun? {
         guard let finished, evaluations > 0 else { return nil }
-        return DifferenceRun(places, finished: finished, evaluations: evaluations, adapters: adapters)
+        return DifferenceRun(places, finished: finished, evaluations: evaluations, adapters: adapters, guided: guided)
     }
 }
 

@@ -17,17 +17,25 @@ public struct DifferenceRun {
     /// Evaluations of the known run at which the new one is asked.
     private let nodes: [Int]
     private let finished: Tensor
+    /// Time steps at which there is guidance if the known run had it; nil is all.
+    private let guided: ClosedRange<Float>?
     private var asker: DenoisingRun
     private var difference: Tensor
     /// Difference of the clean latents at the node before.
     private var earlier: Tensor?
 
-    init?(_ places: [DenoisingTrajectory.Place], finished: Tensor, evaluations: Int, adapters: [LoRAAdapter?]) {
-        guard let first = places.first?.run, places.allSatisfy({ $0.run.isDeterministic && $0.run.sigma.isFinite }) else {
+    init?(
+        _ places: [DenoisingTrajectory.Place], finished: Tensor, evaluations: Int, adapters: [LoRAAdapter?],
+        guided: ClosedRange<Float>?
+    ) {
+        guard let first = places.first?.run,
+            places.allSatisfy({ $0.run.isDeterministic && $0.run.isExact && $0.run.sigma.isFinite })
+        else {
             return nil
         }
         self.places = places
         self.finished = finished
+        self.guided = guided
         estimate = finished
         // Some samplers ask twice at one noise level, or go back up; the difference goes down only.
         var falling: [Int] = []
@@ -37,7 +45,7 @@ public struct DifferenceRun {
         let count = min(evaluations, falling.count)
         nodes = (0..<count).map { falling[$0 * falling.count / count] }
         asker = first
-        asker.replaceAdapters(adapters)
+        asker.replaceAdapters(adapters, asksAlone: guided != nil)
         difference = Tensor(zeros: finished.shape)
     }
 
@@ -45,7 +53,20 @@ public struct DifferenceRun {
     public var stepCount: Int { nodes.count }
     public var isFinished: Bool { stepsDone >= nodes.count }
     /// Size of the next evaluation's batch.
-    public var nextSamples: Int { isFinished ? 0 : places[nodes[stepsDone]].run.nextSamples }
+    public var nextSamples: Int {
+        guard !isFinished else { return 0 }
+        return asksAlone ? finished.shape[0] : places[nodes[stepsDone]].run.nextSamples
+    }
+
+    /// Sizes of the batches of all evaluations.
+    public var batchSizes: [Int] { nodes.map { asksAlone($0) ? finished.shape[0] : places[$0].run.nextSamples } }
+
+    private var asksAlone: Bool { asksAlone(nodes[stepsDone]) }
+
+    private func asksAlone(_ node: Int) -> Bool {
+        guard let guided, let timestep = places[node].run.nextTimestep else { return false }
+        return !guided.contains(timestep)
+    }
 
     /// One evaluation.
     /// - Precondition: the run is not finished.
@@ -56,8 +77,9 @@ public struct DifferenceRun {
         let place = places[nodes[stepsDone]]
         let known = place.run
         let input = linear(1, known.modelInput, 1, difference)
-        let output = asker.predict(input, timestep: known.nextTimestep ?? 0)
-        let change = linear(1, known.original(of: output, input: input), -1, place.original)
+        let timestep = known.nextTimestep ?? 0
+        let output = asksAlone ? asker.answerAlone(input, timestep: timestep) : asker.predict(input, timestep: timestep)
+        let change = linear(1, known.original(of: output, input: input), -1, asksAlone ? place.alone : place.original)
         let last = stepsDone + 1 == nodes.count
         // From the last node to the end in one step: the difference is that of the clean latents.
         estimate = linear(1, finished, 1, change)

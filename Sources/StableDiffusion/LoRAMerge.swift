@@ -53,20 +53,35 @@ final class LoRAMerge {
     /// Whether a parameter is changed.
     func changes(_ part: LoRAFile.Part, _ name: String) -> Bool { layers[part]?[name] != nil }
 
-    /// A weight with the change of its layer added.
+    /// A weight with the change of its layer added, calculated whenever elements are read: nothing but the two factors lies in memory, and
+    /// the kernels keep the sum in the precision that they keep other weights in.
     /// - Parameters:
-    ///   - weight: as the model's file has it; changed in place.
+    ///   - weight: as the model's file has it.
     ///   - part: the network.
     ///   - name: of the parameter.
-    /// - Returns: the same tensor.
-    func merged(_ weight: Tensor, _ part: LoRAFile.Part, _ name: String) -> Tensor {
+    /// - Returns: `weight` itself where nothing changes.
+    func merged(_ weight: WeightSource.Stored, _ part: LoRAFile.Part, _ name: String) -> WeightSource.Stored {
         guard let layer = layers[part]?[name] else { return weight }
         let rank = layer.rank
-        let a = layer.a.tensor().reshaped([rank, layer.a.count / rank])
-        let b = layer.b.tensor().reshaped([layer.b.count / rank, rank])
-        let change = Kernels.product(b, a)
-        let factor = multiplier * layer.scale
-        for i in 0..<weight.count { weight.pointer[i] += factor * change.pointer[i] }
-        return weight
+        let columns = layer.a.count / rank
+        let (a, factor) = (layer.a.floats(), multiplier * layer.scale)
+        let b = layer.b.floats().map { $0 * factor }
+        return WeightSource.Stored(
+            read: { range, target in
+                weight.read(range, target)
+                var start = range.lowerBound
+                while start < range.upperBound {
+                    let (row, column) = (start / columns, start % columns)
+                    let count = min(columns - column, range.upperBound - start)
+                    let sum = target + (start - range.lowerBound)
+                    a.withUnsafeBufferPointer { a in
+                        for r in 0..<rank {
+                            let share = b[row * rank + r]
+                            for i in 0..<count { sum[i] += share * a[r * columns + column + i] }
+                        }
+                    }
+                    start += count
+                }
+            }, release: weight.release)
     }
 }

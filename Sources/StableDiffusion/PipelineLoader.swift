@@ -24,6 +24,11 @@ public final class PipelineLoader {
     /// Bytes of the weights that are read.
     public private(set) var loadedBytes = 0
 
+    /// Numbers of weights of the three networks.
+    public var parameterCounts: (text: Int, unet: Int, vae: Int) {
+        (textModel.parameterCount, unet.parameterCount, vae.parameterCount)
+    }
+
     /// Opens the files of a model and holds them against its networks.
     /// - Parameters:
     ///   - folder: the model.
@@ -40,6 +45,13 @@ public final class PipelineLoader {
         func matched(_ module: any Module, _ state: StateDictionary) throws -> [Pending] {
             let parameters = module.namedParameters()
             let entries = try state.matched(to: parameters.map { ($0.name, $0.parameter.shape) })
+            for entry in entries where !entry.elementType.isFloatingPoint {
+                throw CheckpointError(
+                    file: entry.path,
+                    problem: .invalidEntry(
+                        tensor: entry.name,
+                        reason: "should hold floating-point numbers \(entry.shape), holds \(entry.elementType.rawValue)"))
+            }
             return zip(parameters, entries).map { Pending(name: $0.name, parameter: $0.parameter, entry: $1) }
         }
         let text = try matched(textModel, folder.textState(of: textModel))
@@ -65,7 +77,8 @@ public final class PipelineLoader {
             if changes.isEmpty {
                 item.parameter.load(item.entry)
             } else {
-                item.parameter.value = changes.reduce(item.entry.tensor()) { $1.0.merged($0, $1.1, item.name) }
+                let sum = changes.reduce(item.entry.stored) { $1.0.merged($0, $1.1, item.name) }
+                item.parameter.load(sum)
             }
             loadedBytes += item.entry.byteCount
         }

@@ -22,6 +22,8 @@ public struct DenoisingRequest {
     public var early: EarlyAdapters?
     /// Training time steps between which there is guidance, or nil for guidance everywhere.
     public var guidanceInterval: ClosedRange<Float>?
+    /// What evaluations leave out, or nil for nothing.
+    public var shortcuts: StepShortcuts?
     /// The first noise is drawn for pictures so many times larger and pooled: a draft that is laid out like its full picture.
     public var noiseReduction = 1
 
@@ -154,7 +156,8 @@ public final class StableDiffusionPipeline {
             latents: scheduler.initNoiseSigma == 1 ? noise : Kernels.scale(noise, by: scheduler.initNoiseSigma),
             generators: generators.map(\.state), prompt: prompt,
             negativePrompt: negativePrompt, guidance: request.guidance,
-            adapters: request.adapters, early: request.early, guidanceInterval: request.guidanceInterval)
+            adapters: request.adapters, early: request.early, guidanceInterval: request.guidanceInterval,
+            shortcuts: request.shortcuts)
     }
 
     /// Pictures of image latents.

@@ -157,34 +157,87 @@ public final class UNet2DConditionModel: Module {
     public func callAsFunction(
         _ sample: Tensor, timesteps: [Float], conditioning: UNetConditioning, tape: Tape? = nil
     ) -> Tensor {
-        precondition(
-            sample.shape.count == 4 && sample.shape[0] == timesteps.count && timesteps.count == conditioning.samples,
-            "latents \(sample.shape), \(timesteps.count) time steps and \(conditioning.samples) prompts do not make a batch")
+        check(sample, timesteps, conditioning)
+        guard let tape else {
+            var nothing: DeepFeatures?
+            return self(sample, timesteps: timesteps, conditioning: conditioning, deep: &nothing)
+        }
         let vectors = timeVectors(timesteps, tape: tape)
-        guard tape == nil, conditioning.lanes.count > 1 else {
-            return evaluate(
-                sample,
-                UNetContext(timeVectors: vectors, prompts: conditioning.pairs, adapters: conditioning.adapters, tape: tape))
+        var nothing: DeepFeatures?
+        return evaluate(
+            sample, UNetContext(timeVectors: vectors, prompts: conditioning.pairs, adapters: conditioning.adapters, tape: tape),
+            deep: &nothing)
+    }
+
+    /// One evaluation that keeps what the deep part of the network says, or goes without it (DeepCache, 2312.00858).
+    /// - Parameters:
+    ///   - sample: image latents, channels last, [N, H, W, inChannels].
+    ///   - timesteps: N training time steps, whole or between two.
+    ///   - conditioning: prompts and adapters of the N samples.
+    ///   - deep: nil for a whole evaluation. Without features: a whole evaluation that leaves them. With features, of N samples of the
+    ///     same size: only the layers above them are computed.
+    /// - Returns: what `prediction_type` says, [N, H, W, outChannels].
+    public func callAsFunction(
+        _ sample: Tensor, timesteps: [Float], conditioning: UNetConditioning, deep: inout DeepFeatures?
+    ) -> Tensor {
+        check(sample, timesteps, conditioning)
+        let vectors = timeVectors(timesteps, tape: nil)
+        guard conditioning.lanes.count > 1 else {
+            let context = UNetContext(
+                timeVectors: vectors, prompts: conditioning.pairs, adapters: conditioning.adapters, tape: nil)
+            return evaluate(sample, context, deep: &deep)
         }
         // Samples do not see each other: each thread takes its share through the whole network.
         let result = Tensor(uninitialized: Array(sample.shape.dropLast()) + [configuration.outChannels])
+        let known = deep?.features
+        let kept = deep.map { known ?? Tensor(uninitialized: Array(sample.shape.dropLast()) + [channels(above: $0)]) }
+        let layers = deep?.layers
         Parallel.lanes(conditioning.lanes.count) { index in
             let lane = conditioning.lanes[index]
             let context = UNetContext(
                 timeVectors: vectors.mapValues { $0.rows(lane.samples) }, prompts: lane.pairs, adapters: lane.adapters, tape: nil)
-            let part = evaluate(sample.rows(lane.samples), context)
+            var share = layers.map { DeepFeatures(layers: $0, features: known?.rows(lane.samples)) }
+            let part = evaluate(sample.rows(lane.samples), context, deep: &share)
             result.rows(lane.samples).pointer.update(from: part.pointer, count: part.count)
+            if known == nil, let kept, let features = share?.features {
+                kept.rows(lane.samples).pointer.update(from: features.pointer, count: features.count)
+            }
         }
+        if let kept { deep?.features = kept }
         return result
     }
 
-    private func evaluate(_ sample: Tensor, _ context: UNetContext) -> Tensor {
+    private func check(_ sample: Tensor, _ timesteps: [Float], _ conditioning: UNetConditioning) {
+        precondition(
+            sample.shape.count == 4 && sample.shape[0] == timesteps.count && timesteps.count == conditioning.samples,
+            "latents \(sample.shape), \(timesteps.count) time steps and \(conditioning.samples) prompts do not make a batch")
+    }
+
+    /// Width of what is kept.
+    private func channels(above deep: DeepFeatures) -> Int {
+        let levels = configuration.levels
+        return deep.firstLayer(of: levels[0].layers + 1) == 0 ? levels[min(1, levels.count - 1)].channels : levels[0].channels
+    }
+
+    private func evaluate(_ sample: Tensor, _ context: UNetContext, deep: inout DeepFeatures?) -> Tensor {
         let tape = context.tape
+        let top = upBlocks[upBlocks.count - 1]
+        let count = top.resnets.count
+        let first = deep?.firstLayer(of: count) ?? 0
         var hidden = convIn(sample, tape: tape)
         var skips = [hidden]
-        for block in downBlocks { hidden = block(hidden, skips: &skips, context: context) }
-        hidden = midBlock(hidden, context: context)
-        for block in upBlocks { hidden = block(hidden, skips: &skips, context: context) }
+        if let features = deep?.features {
+            // The layers that are left read what conv_in and the first layers on the way down leave.
+            if count - first > 1 { _ = downBlocks[0](hidden, skips: &skips, context: context, layers: count - first - 1) }
+            hidden = features
+        } else {
+            for block in downBlocks { hidden = block(hidden, skips: &skips, context: context) }
+            hidden = midBlock(hidden, context: context)
+            for block in upBlocks.dropLast() { hidden = block(hidden, skips: &skips, context: context) }
+            if first > 0 { hidden = top(hidden, skips: &skips, context: context, layers: 0..<first) }
+            deep?.features = hidden
+        }
+        hidden = top(hidden, skips: &skips, context: context, layers: first..<count)
         return convOut(convNormOut(hidden, activation: .silu, tape: tape), tape: tape)
     }
 
@@ -205,6 +258,27 @@ public final class UNet2DConditionModel: Module {
         if tape == nil { timeCache.store(vectors, for: timesteps, version: version) }
         return vectors
     }
+}
+
+/// What the deep part of a U-Net said in one evaluation, for the next ones (DeepCache, Ma et al., 2312.00858): from one step of a sampler to
+/// the next it changes little, while the layers at full resolution follow the latents.
+public struct DeepFeatures {
+    /// How many layers of the last up block are computed in every evaluation; a block has one more than `layers_per_block`, and larger
+    /// numbers mean all of it.
+    public let layers: Int
+    /// What goes into the first of these layers, [N, H, W, C]; nil before a whole evaluation.
+    public var features: Tensor?
+
+    /// - Parameters:
+    ///   - layers: at least 1.
+    ///   - features: nil to have the next evaluation leave them.
+    public init(layers: Int, features: Tensor? = nil) {
+        precondition(layers > 0, "the last layer reads the latents and cannot be left out")
+        self.layers = layers
+        self.features = features
+    }
+
+    func firstLayer(of count: Int) -> Int { max(0, count - layers) }
 }
 
 /// A prompt's keys and values in every attention of one U-Net, without adapters.

@@ -73,15 +73,16 @@ final class DownBlock2D: Module {
     ///   - x: [N, H, W, in]
     ///   - skips: gets what the way up will need.
     ///   - context: of this evaluation.
+    ///   - layers: only so many of the first layers, and nothing below them; nil for the whole block.
     /// - Returns: [N, H', W', out]
-    func callAsFunction(_ x: Tensor, skips: inout [Tensor], context: UNetContext) -> Tensor {
+    func callAsFunction(_ x: Tensor, skips: inout [Tensor], context: UNetContext, layers: Int? = nil) -> Tensor {
         var hidden = x
-        for (index, resnet) in resnets.enumerated() {
+        for (index, resnet) in resnets.prefix(layers ?? resnets.count).enumerated() {
             hidden = resnet(hidden, time: context.time(for: resnet), tape: context.tape)
             if !attentions.isEmpty { hidden = attentions[index](hidden, context: context) }
             skips.append(hidden)
         }
-        if let downsampler {
+        if let downsampler, layers == nil {
             hidden = downsampler(hidden, tape: context.tape)
             skips.append(hidden)
         }
@@ -136,15 +137,18 @@ final class UpBlock2D: Module {
     ///   - x: [N, H, W, previous]
     ///   - skips: loses what is read.
     ///   - context: of this evaluation.
+    ///   - layers: only these layers, the first of which gets `x`; nil for all.
     /// - Returns: [N, H', W', out]
-    func callAsFunction(_ x: Tensor, skips: inout [Tensor], context: UNetContext) -> Tensor {
+    func callAsFunction(_ x: Tensor, skips: inout [Tensor], context: UNetContext, layers: Range<Int>? = nil) -> Tensor {
+        let layers = layers ?? resnets.indices
         var hidden = x
-        for (index, resnet) in resnets.enumerated() {
+        for index in layers {
+            let resnet = resnets[index]
             let joined = concatenateChannels(hidden, skips.removeLast(), tape: context.tape)
             hidden = resnet(joined, time: context.time(for: resnet), tape: context.tape)
             if !attentions.isEmpty { hidden = attentions[index](hidden, context: context) }
         }
-        guard let upsampler else { return hidden }
+        guard let upsampler, layers.upperBound == resnets.count else { return hidden }
         // The size to come back to is that of the next skip: an odd side was rounded up on the way down.
         let size = skips.last.map { (height: $0.shape[1], width: $0.shape[2]) }
         return upsampler(hidden, size: size, tape: context.tape)

@@ -3,7 +3,7 @@ public struct WeightSource: @unchecked Sendable {  // tensors are read only whil
     /// Elements that are stored elsewhere.
     public struct Stored: Sendable {
         /// Writes the elements of a range as float32.
-        let read: @Sendable (_ range: Range<Int>, _ target: UnsafeMutablePointer<Float>) -> Void
+        public let read: @Sendable (_ range: Range<Int>, _ target: UnsafeMutablePointer<Float>) -> Void
         /// Lets go of the memory behind them, which `read` brings back.
         public let release: @Sendable () -> Void
 

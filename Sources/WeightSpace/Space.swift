@@ -322,28 +322,3 @@ extension Space {
         return axes
     }
 }
-
-/// Digests of a base model that the manifest does not record.
-enum BaseDigest {
-    /// SHA-256 of every configuration and of the head and size of every weight file below `folder`: hashing whole gigabytes would keep
-    /// a person waiting, and the header with its offsets tells models apart together with their first numbers.
-    static func digests(_ folder: URL, prefix: String) throws -> [String: String] {
-        if folder.fileKind == .file {
-            return [prefix: try digest(folder)]  // a checkpoint in one file
-        }
-        var result = [String: String]()
-        let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
-        while let url = files?.nextObject() as? URL {
-            guard ["safetensors", "bin", "json"].contains(url.pathExtension) else { continue }
-            let name = prefix + "/" + url.path.dropFirst(folder.path.count).drop { $0 == "/" }
-            result[name] = try digest(url)
-        }
-        return result
-    }
-
-    private static func digest(_ url: URL) throws -> String {
-        let file = try MappedFile(url)
-        let head = UnsafeRawBufferPointer(rebasing: file.bytes.prefix(1 << 20))
-        return SHA256.hexDigest(ofText: "\(file.bytes.count) \(SHA256.hexDigest(of: head))")
-    }
-}

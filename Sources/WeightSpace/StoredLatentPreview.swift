@@ -53,7 +53,7 @@ public struct StoredLatentPreview: Sendable, Equatable {
 }
 
 extension Space {
-    /// SHA-256 that stands for the base model: over the recorded sums of its files, or over their heads and sizes.
+    /// SHA-256 that stands for the base model: over the recorded sums of its files, or over what `BaseDigest` takes of them.
     /// - Throws: `CheckpointError` when a part cannot be read.
     public func baseDigest() throws -> String {
         let base = manifest.paths[.base] ?? "base"

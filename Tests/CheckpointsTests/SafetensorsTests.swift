@@ -113,7 +113,11 @@ import Testing
             message: "shape [2] of F32 needs 8 bytes, data_offsets give 4"),
         .init(
             name: "data past the end", data: container(#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, data: [0]),
-            message: "ends too early"),
+            message: "ends too early, 63 of 70 bytes, within tensor \"a\" F32 [2]"),
+        .init(
+            name: "pointer of Git LFS", data: Data("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n".utf8),
+            message: "is a Git LFS pointer, not the weights themselves; `git lfs pull` fetches them"),
+        .init(name: "page", data: Data("<html>404</html>".utf8), message: "is a web page"),
         .init(
             name: "offsets backwards", data: container(#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,0]}}"#, data: [0]),
             message: "impossible data_offsets [1, 0]"),

@@ -43,6 +43,23 @@ import Testing
         #expect(odd.reduction == 1 && odd.settings.steps == DraftPlan.fewestSteps)
     }
 
+    /// Six evaluations of Stable Diffusion's size with guidance do not fit; what is left out grows until they do.
+    @Test func whatDoesNotFitIsLeftOut() throws {
+        func plan(_ milliseconds: Int, guidance: Float = 3) throws -> DraftPlan {
+            try #require(
+                DraftPlan(
+                    for: Self.request(side: 256, guidance: guidance), pace: Self.pace(milliseconds: milliseconds, decoding: 1100))
+            )
+        }
+        let (whole, some, most) = (try plan(350), try plan(480), try plan(600))
+        #expect(whole.shortcuts == nil && whole.guidanceInterval == 0...900)
+        #expect(some.shortcuts?.whole == [0, 1, 2, 3] && some.shortcuts?.guided == nil && some.guidanceInterval == 200...900)
+        #expect(most.shortcuts?.guided == [0, 3] && most.guidanceInterval == 0...900)
+        for plan in [whole, some, most] { #expect(plan.settings.steps == 6 && plan.reduction == 1) }
+        let alone = try plan(800, guidance: 1)
+        #expect(alone.shortcuts?.whole == [0, 1, 2, 3] && alone.guidanceInterval == nil)
+    }
+
     @Test func anUnknownMachineDraftsSmallAndShort() throws {
         let plan = try #require(DraftPlan(for: Self.request(side: 512), pace: Pace()))
         #expect(plan.reduction == 2 && plan.settings.steps == 8)

@@ -19,7 +19,7 @@ private func writeHollow(_ tensors: [(name: String, shape: [Int])], to url: URL)
     var (offset, members) = (0, [String]())
     for (name, shape) in tensors {
         let end = offset + shape.reduce(1, *)
-        members.append("\"\(name)\":{\"dtype\":\"I8\",\"shape\":\(shape),\"data_offsets\":[\(offset),\(end)]}")
+        members.append("\"\(name)\":{\"dtype\":\"F8_E4M3\",\"shape\":\(shape),\"data_offsets\":[\(offset),\(end)]}")
         offset = end
     }
     let header = "{" + members.joined(separator: ",") + "}"
@@ -243,10 +243,15 @@ private func placeTokenizer(in folder: URL) throws {
             }
             try manager.removeItem(at: url.appendingPathComponent(index))
             try Data(text.utf8).write(to: url.appendingPathComponent("unet/diffusion_pytorch_model.safetensors.index.fp16.json"))
-            // A pickle of an old transformers, its names with a prefix.
+            // A pickle of an old transformers, its names with a prefix, as the only shard of an index.
             try manager.removeItem(at: url.appendingPathComponent("text_encoder/model.safetensors"))
+            let shard = "pytorch_model-00001-of-00001.bin"
+            let pickle = try StateDictionary(opening: fixture("old/text_encoder.bin"))
+            let map = pickle.names.map { "\"\($0)\": \"\(shard)\"" }.joined(separator: ", ")
+            try Data("{\"metadata\": {}, \"weight_map\": {\(map)}}".utf8).write(
+                to: url.appendingPathComponent("text_encoder/pytorch_model.bin.index.json"))
             try manager.copyItem(
-                at: fixture("old/text_encoder.bin"), to: url.appendingPathComponent("text_encoder/pytorch_model.bin"))
+                at: fixture("old/text_encoder.bin"), to: url.appendingPathComponent("text_encoder/\(shard)"))
             // The tokenizer in one file.
             for name in ["vocab.json", "merges.txt"] {
                 try manager.removeItem(at: url.appendingPathComponent("tokenizer/\(name)"))

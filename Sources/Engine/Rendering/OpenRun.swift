@@ -53,7 +53,8 @@ final class OpenRun: JobRun {
             if let model { try opened.use(model) }
             // All names and shapes are held against the networks before anything is shown.
             let loader = try opened.loader()
-            let description = try SpaceDescription(opened.space, shelf: shelf)
+            var description = try SpaceDescription(opened.space, shelf: shelf)
+            description.modelFacts = opened.facts(loader)
             report(.opened(description))
             report(.progress(Self.loading(loader)))
             stage = .typicality(opened.space, description, loader)

@@ -7,6 +7,8 @@ struct Pace {
         var pixels: Int
         /// Pictures in the batch, twice with guidance.
         var samples: Int
+        /// Whether the whole U-Net is computed, not the layers above its deep features alone.
+        var isWhole = true
 
         /// The work grows about as the pixels do.
         fileprivate var work: Double { Double(pixels) * Double(samples) }
@@ -19,6 +21,9 @@ struct Pace {
     /// Between two looks; a person does not gain from more.
     private static let betweenLooks = Duration.milliseconds(90)
 
+    /// Of Stable Diffusion 1.5's operations, what the last up block and the layers that it needs take.
+    private static let shallowShare = 0.33
+
     /// Duration of the latest evaluation.
     private(set) var step = Duration.zero
     private var steps: [Shape: Duration] = [:]
@@ -27,7 +32,11 @@ struct Pace {
     /// Expected duration of an evaluation: measured, or scaled from the nearest size that was; nil before anything was measured.
     func step(_ shape: Shape) -> Duration? {
         if let known = steps[shape] { return known }
-        guard let nearest = steps.min(by: { Self.distance($0.key.work, shape.work) < Self.distance($1.key.work, shape.work) })
+        if !shape.isWhole { return step(.init(pixels: shape.pixels, samples: shape.samples)).map { $0 * Self.shallowShare } }
+        guard
+            let nearest = steps.filter({ $0.key.isWhole }).min(by: {
+                Self.distance($0.key.work, shape.work) < Self.distance($1.key.work, shape.work)
+            })
         else { return nil }
         return nearest.value * (shape.work / nearest.key.work)
     }
@@ -49,7 +58,7 @@ struct Pace {
     var stepIsSlow: Bool { step > .milliseconds(150) }
 
     mutating func noteStep(_ duration: Duration, _ shape: Shape) {
-        step = duration
+        if shape.isWhole { step = duration }
         // The first evaluation of a size also sets up its kernels; the quicker of two says more.
         steps[shape] = steps[shape].map { min(duration, $0 * 0.5 + duration * 0.5) } ?? duration
     }

@@ -65,13 +65,13 @@ final class PreviewRun: JobRun {
         // Nearest to the picture first: what a run of full size leads to, then a draft.
         if request.injection == nil, let adapter = try studio.adapter(of: request.subject) {
             for key in [ownKey, draftKey].compactMap({ $0 }) {
-                guard let run = studio.trajectories.following(adapter, for: key), fits(run) else { continue }
+                guard let run = studio.trajectories.following(adapter, for: key, where: fits) else { continue }
                 stage = .following(run)
                 return try advance(report)
             }
         }
         if let plan, let draftKey {
-            let run = try studio.start(plan.request(of: request), noiseReduction: plan.reduction)
+            let run = try studio.start(plan, of: request)
             stage = .draft(run, key: draftKey)
         } else {
             stage = .full(try studio.start(request))
@@ -85,8 +85,11 @@ final class PreviewRun: JobRun {
 
     /// Whether a run that follows another is done in the time that a person waits.
     private func fits(_ run: DifferenceRun) -> Bool {
-        let shape = Pace.Shape(pixels: studio.pixels(of: run.estimate), samples: run.nextSamples)
-        return (studio.pace.step(shape) ?? .zero) * run.stepCount <= DraftPlan.budget
+        let pixels = studio.pixels(of: run.estimate)
+        let evaluations = run.batchSizes.reduce(Duration.zero) {
+            $0 + (studio.pace.step(.init(pixels: pixels, samples: $1)) ?? .zero)
+        }
+        return evaluations + (studio.pace.decoding(pixels: pixels) ?? .zero) <= DraftPlan.budget
     }
 
     /// One evaluation of a person's difference to another. The last one leads to the request's own run.

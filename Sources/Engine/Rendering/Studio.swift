@@ -66,9 +66,11 @@ final class Studio {
             _ = decode(run.latents)
         } else {
             let plan = DraftPlan(for: request, pace: pace)
-            var run = try start(plan?.request(of: request) ?? request, noiseReduction: plan?.reduction ?? 1)
+            var run = try plan.map { try start($0, of: request) } ?? start(request)
             step(&run)
             if let estimate = run.estimate { _ = looks.look(at: estimate) }
+            // The first evaluation laid out the weights and says nothing of the pace; the second also meets guidance.
+            if !run.isFinished { step(&run) }
         }
     }
 
@@ -117,7 +119,7 @@ final class Studio {
     /// - Throws: `EngineFailure`, or what the pipeline says of the settings.
     func start(
         _ subjects: [Subject], _ settings: GenerationSettings, early: EarlyAdapters? = nil,
-        guidanceInterval: ClosedRange<Float>? = nil, noiseReduction: Int = 1
+        guidanceInterval: ClosedRange<Float>? = nil, noiseReduction: Int = 1, shortcuts: StepShortcuts? = nil
     ) throws -> DenoisingRun {
         guard let scheduler = SchedulerKind(rawValue: settings.scheduler.rawValue) else {
             throw EngineFailure(
@@ -130,6 +132,7 @@ final class Studio {
             steps: settings.steps, guidance: settings.guidance, scheduler: scheduler, width: settings.width,
             height: settings.height, early: early, guidanceInterval: guidanceInterval)
         request.noiseReduction = noiseReduction
+        request.shortcuts = shortcuts
         return try pipeline.start(request)
     }
 
@@ -137,21 +140,34 @@ final class Studio {
     /// - Parameters:
     ///   - request: Whom, drawn how.
     ///   - noiseReduction: Of a draft: how many times smaller than its picture it is, each way.
+    ///   - shortcuts: Of a draft: what its evaluations leave out.
     /// - Returns: A run whose steps are still to be done.
     /// - Throws: `EngineFailure`, or what the pipeline says of the settings.
-    func start(_ request: RenderRequest, noiseReduction: Int = 1) throws -> DenoisingRun {
+    func start(
+        _ request: RenderRequest, noiseReduction: Int = 1, shortcuts: StepShortcuts? = nil
+    ) throws -> DenoisingRun {
         let early = try request.injection.map {
             EarlyAdapters(adapters: [try adapter(of: $0.early)], above: Float($0.timestep))
         }
         return try start(
             [request.subject], request.settings, early: early,
             guidanceInterval: request.guidanceInterval.map { Float($0.lowerBound)...Float($0.upperBound) },
-            noiseReduction: noiseReduction)
+            noiseReduction: noiseReduction, shortcuts: shortcuts)
+    }
+
+    /// A draft's run at its first noise.
+    /// - Parameters:
+    ///   - plan: How it is drawn.
+    ///   - request: What it is a draft of.
+    /// - Returns: A run whose steps are still to be done.
+    /// - Throws: As `start`.
+    func start(_ plan: DraftPlan, of request: RenderRequest) throws -> DenoisingRun {
+        try start(plan.request(of: request), noiseReduction: plan.reduction, shortcuts: plan.shortcuts)
     }
 
     /// One step, timed.
     func step(_ run: inout DenoisingRun) {
-        let shape = Pace.Shape(pixels: pixels(of: run.latents), samples: run.nextSamples)
+        let shape = Pace.Shape(pixels: pixels(of: run.latents), samples: run.nextSamples, isWhole: run.nextIsWhole)
         let began = ContinuousClock.now
         run.step()
         pace.noteStep(ContinuousClock.now - began, shape)

@@ -22,9 +22,9 @@ final class UseRun: JobRun {
 
     func advance(_ report: (JobReport) -> Void) throws -> Bool {
         try studio.space.use(model.kind)
-        let next = try Studio(
-            space: studio.space, pipeline: studio.pipeline, looks: studio.looks,
-            description: SpaceDescription(studio.space, shelf: shelf))
+        var description = try SpaceDescription(studio.space, shelf: shelf)
+        description.modelFacts = studio.description.modelFacts
+        let next = try Studio(space: studio.space, pipeline: studio.pipeline, looks: studio.looks, description: description)
         next.pace = studio.pace
         next.trajectories = studio.trajectories
         install(next)

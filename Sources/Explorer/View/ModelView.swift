@@ -13,7 +13,13 @@ extension ExplorerModel {
         guard let index else { return }
         let layout = modelLayout(size: size)
         drawAxisTable(on: &canvas, in: layout.list, index)
-        if !layout.passport.isEmpty { drawPassport(on: &canvas, in: layout.passport, index) }
+        if !layout.passport.isEmpty {
+            if index.hasCodes {
+                drawPassport(on: &canvas, in: layout.passport, index)
+            } else {
+                drawModelFacts(on: &canvas, in: layout.passport, index)
+            }
+        }
         if !layout.space.isEmpty { drawSpace(on: &canvas, in: layout.space, index) }
     }
 
@@ -52,7 +58,18 @@ extension ExplorerModel {
         canvas.hit(rect, .pane(.model))
         guard inner.rows >= 2, inner.columns >= 20 else { return }
         guard index.hasCodes else {
-            canvas.centred("this space has no weight VAE, so no axes", in: inner, row: inner.rows / 2, .dim)
+            let isModel = index.description.identities.count == 0
+            let lines =
+                isModel
+                ? (
+                    "a model alone has no weight space, so no axes",
+                    "w2w import makes a space of adapters, w2w train gives it axes"
+                )
+                : ("this space has no weight VAE, so no axes", "w2w train makes one")
+            for (row, words) in [lines.0, lines.1].enumerated() {
+                canvas.centred(
+                    TextWidth.truncate(words, to: inner.columns), in: inner, row: inner.rows / 2 + row, row == 0 ? .text : .dim)
+            }
             return
         }
         let digits = String(max(0, index.description.axes.count - 1)).count
@@ -117,6 +134,9 @@ extension ExplorerModel {
                 words, x: inner.x + titleColumns, y: y, columns: max(0, inner.columns - titleColumns), role, clip: inner)
             y += 1
         }
+        if !index.hasCodes, modelLayout(size: canvas.grid.size).passport.isEmpty {
+            for fact in description.modelFacts { line(fact.title, fact.words) }
+        }
         line(
             "people", "\(Format.count(description.identities.count)) of \(Format.count(description.vectorLength)) weights each")
         for (title, words) in spaceMeasures(index) { line(title, words) }
@@ -130,6 +150,16 @@ extension ExplorerModel {
             line(
                 TextWidth.truncate(part.path, to: titleColumns - 1), "sha256 \(part.digest.prefix(16))…", .dim,
                 titleColumns: titleColumns)
+        }
+    }
+
+    /// In the passport's place where there are no axes: what the base model is.
+    private func drawModelFacts(on canvas: inout Canvas, in rect: Rect, _ index: SpaceIndex) {
+        let inner = canvas.pane(rect, titles: ["Base model", index.description.name]).inset(left: 1, right: 1)
+        guard inner.columns >= 20 else { return }
+        for (row, fact) in index.description.modelFacts.prefix(max(0, inner.rows)).enumerated() {
+            canvas.text(fact.title, x: inner.x, y: inner.y + row, .dim, clip: inner)
+            canvas.field(fact.words, x: inner.x + 16, y: inner.y + row, columns: max(0, inner.columns - 16), clip: inner)
         }
     }
 

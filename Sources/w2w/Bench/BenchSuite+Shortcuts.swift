@@ -31,18 +31,20 @@ extension BenchSuite {
         guard space.latentDimension > 0, space.identities.count >= 8 else { return [] }
         let changes = try self.changes(space, pipeline)
         let names = Set(changes.map(\.name)).sorted()
+        let embedder = try space.faceEmbedder()
         var results: [BenchResult] = []
         func measure(
             _ kind: String, _ name: String, _ what: String, _ shortcut: (Change) throws -> Tensor?
         ) throws {
             let group = changes.filter { $0.name == name }
-            let losses = try group.map { change -> (decibels: Double, missing: Double) in
+            let images = try group.map { change -> RGBImage in
                 try Interruption.shared.check()
                 guard let latents = try shortcut(change) else {
                     throw CommandFailure("a run of \(change.known.count) evaluations cannot be followed.")
                 }
-                return Self.loss(of: pipeline.decode(latents)[0], change)
+                return pipeline.decode(latents)[0]
             }
+            let losses = zip(images, group).map { Self.loss(of: $0, $1) }
             let size = String(format: "%.3f", group.map(\.size).reduce(0, +) / Double(group.count))
             let work = "\(name.dropFirst(3)) (relative change \(size)), \(what)"
             results.append(
@@ -52,6 +54,13 @@ extension BenchSuite {
                 BenchResult(
                     name: kind + "-error", unit: "%", samples: losses.map { 100 * $0.missing },
                     work: work + ": of the whole change"))
+            guard let embedder else { return }
+            let cosines = FaceLikeness.cosines(embedder.embeddings(of: images), embedder.embeddings(of: group.map(\.wantedImage)))
+            results.append(
+                BenchResult(
+                    name: kind + "-likeness", unit: "cos",
+                    samples: images.indices.map { Double(cosines.array[$0 * images.count + $0]) },
+                    work: work + ": face embedder, to the full run"))
         }
         for name in names {
             for share in [0.25, 0.5, 0.75] {
@@ -62,13 +71,17 @@ extension BenchSuite {
                     return run.latents
                 }
             }
-            for evaluations in [1, 2, 3, 4, 6] {
-                try measure("follow", name, "followed in \(evaluations) evaluations") { change in
-                    guard var run = change.known.difference(evaluations: evaluations, adapters: [change.wanted]) else {
-                        return nil
+            for guided: ClosedRange<Float>? in [nil, 0...900, 200...900] {
+                let words = guided.map { ", compared with guidance at \(Int($0.lowerBound))..\(Int($0.upperBound)) alone" } ?? ""
+                for evaluations in guided == nil ? [1, 2, 3, 4, 6] : [3, 4, 6] {
+                    try measure("follow", name, "followed in \(evaluations) evaluations\(words)") { change in
+                        guard
+                            var run = change.known.difference(
+                                evaluations: evaluations, adapters: [change.wanted], guided: guided)
+                        else { return nil }
+                        while !run.isFinished { run.step() }
+                        return run.estimate
                     }
-                    while !run.isFinished { run.step() }
-                    return run.estimate
                 }
             }
         }
@@ -81,6 +94,41 @@ extension BenchSuite {
                     var run = try pipeline.start(request)
                     while !run.isFinished { run.step() }
                     return run.latents
+                }
+            }
+            for (words, interval, shortcuts): (String, ClosedRange<Float>, StepShortcuts?) in [
+                ("guidance at 0..900", 0...900, nil),
+                (
+                    "guidance at 200..900, deep features kept from the fourth on", 200...900,
+                    StepShortcuts(whole: [0, 1, 2, 3], layers: .max)
+                ),
+                (
+                    "deep features kept from the fourth on, guidance asked at the second and fourth", 0...900,
+                    StepShortcuts(whole: [0, 1, 2, 3], layers: .max, guided: [0, 3])
+                ),
+            ] {
+                try measure("saving", name, "from noise in 6 evaluations, \(words)") { change in
+                    var request = request(space, seed: change.seed)
+                    request.steps = 6
+                    request.guidanceInterval = interval
+                    request.shortcuts = shortcuts
+                    request.adapters = [change.wanted]
+                    var run = try pipeline.start(request)
+                    while !run.isFinished { run.step() }
+                    return run.latents
+                }
+            }
+            for layers in [1, 2] {
+                for period in [2, 3] {
+                    try measure("reuse", name, "the full run, \(layers) layers follow, whole at every \(period)") { change in
+                        var request = request(space, seed: change.seed)
+                        request.shortcuts = StepShortcuts(
+                            whole: Set((0..<request.steps).filter { $0 % period == 0 }), layers: layers)
+                        request.adapters = [change.wanted]
+                        var run = try pipeline.start(request)
+                        while !run.isFinished { run.step() }
+                        return run.latents
+                    }
                 }
             }
             for interval: ClosedRange<Float> in [0...900, 0...800, 100...1000, 200...900] {
