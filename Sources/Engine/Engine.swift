@@ -15,15 +15,16 @@ public final class Engine: EngineService {
     ///   - directionsDirectory: Where a person's own directions are kept, a file for each space and model; nil puts them into the cache.
     ///   - yieldsToScreen: Whether the models leave a busy processor to the threads of a user interface.
     ///   - precision: How exactly large models compute.
+    ///   - use: What it is used for.
     ///   - events: Takes the events, on the engine's queue; what takes long there holds the engine up.
     public init(
         cacheDirectory: String, directionsDirectory: String? = nil, yieldsToScreen: Bool = false, precision: PrecisionName = .f32,
-        events: @escaping @Sendable (EngineEvent) -> Void
+        use: EngineUse = .exploring, events: @escaping @Sendable (EngineEvent) -> Void
     ) {
         let directions = directionsDirectory ?? cacheDirectory + "/directions"
         KernelLedger.shared.file = URL(fileURLWithPath: cacheDirectory + "/kernels.tsv")
         queue = JobQueue(label: "w2w.engine", stepsBack: yieldsToScreen, events: events) {
-            Renderer(cacheDirectory: cacheDirectory, directionsDirectory: directions, precision: precision)
+            Renderer(cacheDirectory: cacheDirectory, directionsDirectory: directions, precision: precision, use: use)
         }
     }
 

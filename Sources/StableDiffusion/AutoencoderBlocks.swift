@@ -77,13 +77,13 @@ private final class ResolutionBlock: Module {
         }
     }
 
-    /// [N, H, W, in] -> [N, H', W', out]
-    func callAsFunction(_ x: Tensor, tape: Tape?) -> Tensor {
+    /// [N, H, W, in] -> [N, H', W', out]; the input's memory is free as soon as the first layer has read it.
+    func callAsFunction(_ x: consuming Tensor, tape: Tape?) -> Tensor {
         var hidden = x
-        for resnet in resnets { hidden = resnet(hidden, time: nil, tape: tape) }
+        for resnet in resnets { hidden = resnet(consume hidden, time: nil, tape: tape) }
         switch step {
         case .down(let module): return module(hidden, tape: tape)
-        case .up(let module): return module(hidden, tape: tape)
+        case .up(let module): return module(consume hidden, tape: tape)
         case .none: return hidden
         }
     }
@@ -154,7 +154,8 @@ final class Decoder: Module {
     /// [N, H, W, latentChannels] -> [N, downscale * H, downscale * W, outChannels]
     func callAsFunction(_ x: Tensor, tape: Tape?) -> Tensor {
         var hidden = midBlock(convIn(x, tape: tape), tape: tape)
-        for block in upBlocks { hidden = block(hidden, tape: tape) }
+        // The last levels are large pictures of many channels: each is given away with its last use.
+        for block in upBlocks { hidden = block(consume hidden, tape: tape) }
         return convOut(convNormOut(hidden, activation: .silu, tape: tape), tape: tape)
     }
 }

@@ -37,10 +37,13 @@ final class ResnetBlock2D: Module {
     ///   - time: the projected time embedding, [N, out].
     ///   - tape: records the backward pass.
     /// - Returns: [N, H, W, out]
-    func callAsFunction(_ x: Tensor, time: Tensor?, tape: Tape?) -> Tensor {
-        let hidden = conv1(norm1(x, activation: .silu, tape: tape), addingPerSample: time, tape: tape)
-        let residual = convShortcut.map { $0(x, tape: tape) } ?? x
-        return conv2(norm2(hidden, activation: .silu, tape: tape), adding: residual, tape: tape)
+    func callAsFunction(_ x: consuming Tensor, time: Tensor?, tape: Tape?) -> Tensor {
+        let normed = norm1(x, activation: .silu, tape: tape)
+        let residual: Tensor
+        if let convShortcut { residual = convShortcut(x, tape: tape) } else { residual = copy x }
+        _ = consume x
+        let hidden = conv1(consume normed, addingPerSample: time, tape: tape)
+        return conv2(norm2(consume hidden, activation: .silu, tape: tape), adding: residual, tape: tape)
     }
 }
 
@@ -77,8 +80,9 @@ final class Upsample2D: Module {
     ///   - size: height and width wanted: double those of `x`, or one less.
     ///   - tape: records the backward pass.
     /// - Returns: [N, H', W', C]
-    func callAsFunction(_ x: Tensor, size: (height: Int, width: Int)? = nil, tape: Tape?) -> Tensor {
+    func callAsFunction(_ x: consuming Tensor, size: (height: Int, width: Int)? = nil, tape: Tape?) -> Tensor {
         var large = upsampleNearest2x(x, tape: tape)
+        _ = consume x
         if let size, large.shape[1] != size.height || large.shape[2] != size.width {
             large = cropped(large, height: size.height, width: size.width, tape: tape)
         }

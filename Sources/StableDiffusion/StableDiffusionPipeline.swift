@@ -111,6 +111,13 @@ public final class StableDiffusionPipeline {
         unet.releasePromptLayouts()
     }
 
+    /// Lets go of what the U-Net holds in memory for calculating, where that counts; the next evaluation lays its weights out anew.
+    public func releaseUNet() {
+        guard knowsPrecision else { return }
+        unet.releaseLayouts()
+        StorageAllocator.shared.releaseAll()
+    }
+
     /// The first noise of pictures: `torch.randn((1, C, H, W), generator=...)` for each seed.
     /// - Parameters:
     ///   - generators: one for each picture; they advance.

@@ -22,7 +22,7 @@ public final class TensorStorage {
         self.count = count
         let block = StorageBlock(bytes: max(64, count * 4))
         base = block.address.bindMemory(to: Float.self, capacity: max(1, count))
-        release = { block.address.deallocate() }
+        release = { block.deallocate() }
     }
 
     /// Memory that belongs to something else (a mapped file).
@@ -46,15 +46,38 @@ struct StorageBlock: @unchecked Sendable {  // plain memory; whoever holds the b
     /// Cut from the allocator's arena.
     let isFromArena: Bool
 
+    /// What the system gave for a large block, to be given back to it whole.
+    private let mapping: UnsafeMutableRawBufferPointer?
+
+    /// From this size on a block is pages of its own, which are with the system again as soon as it is given back; a heap would keep them for
+    /// blocks that may never come.
+    private static let pagesSize = 1 << 20
+
     /// Asks the system. Large blocks ask for huge pages: fewer faults at first use, fewer misses of the address translation later.
     init(bytes: Int) {
-        let isLarge = bytes >= 4 << 20
-        address = .allocate(byteCount: bytes, alignment: isLarge ? 2 << 20 : 64)
         self.bytes = bytes
         isFromArena = false
-        #if os(Linux)
-            if isLarge { madvise(address, bytes, MADV_HUGEPAGE) }
-        #endif
+        let isLarge = bytes >= 4 << 20
+        if bytes >= Self.pagesSize {
+            let huge = 2 << 20
+            let length = bytes + (isLarge ? huge : 0)
+            let base = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | Int32(MAP_ANONYMOUS), -1, 0)
+            if let base, base != MAP_FAILED {
+                mapping = UnsafeMutableRawBufferPointer(start: base, count: length)
+                address = isLarge ? base.alignedUp(toMultipleOf: huge) : base
+                #if os(Linux)
+                    if isLarge { madvise(address, bytes, MADV_HUGEPAGE) }
+                #endif
+                return
+            }
+        }
+        mapping = nil
+        address = .allocate(byteCount: bytes, alignment: 64)
+    }
+
+    /// Gives the block back. Not for blocks of the arena.
+    func deallocate() {
+        if let mapping { munmap(mapping.baseAddress, mapping.count) } else { address.deallocate() }
     }
 
     /// A block of the arena.
@@ -62,6 +85,7 @@ struct StorageBlock: @unchecked Sendable {  // plain memory; whoever holds the b
         self.address = address
         self.bytes = bytes
         isFromArena = true
+        mapping = nil
     }
 }
 
@@ -112,7 +136,7 @@ public final class StorageAllocator: Sendable {
             state.arena?.releaseAll()
             return state.free.values.flatMap { $0 }
         }
-        for block in blocks { block.address.deallocate() }
+        for block in blocks { block.deallocate() }
     }
 
     /// The size class of a small request: a power of two or one of three steps between two of them, so at most a fifth is wasted.
@@ -157,6 +181,6 @@ public final class StorageAllocator: Sendable {
             state.smallBytes += block.bytes
             return true
         }
-        if !kept { block.address.deallocate() }
+        if !kept { block.deallocate() }
     }
 }

@@ -71,7 +71,7 @@ struct RenderCommand: ParsableCommand {
     }
 
     func run() throws {
-        let client = EngineClient(precision: precision)
+        let client = EngineClient(precision: precision, use: .drawingOne)
         let description = try client.open(space)
         let (subject, name, file) = try subject(in: description, client: client)
         let request = RenderRequest(

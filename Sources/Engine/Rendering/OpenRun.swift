@@ -18,6 +18,7 @@ final class OpenRun: JobRun {
     private let shelf: DirectionShelf
     private let cacheDirectory: String
     private let precision: PrecisionName
+    private let warmsUp: Bool
     private let install: (Studio) -> Void
     private var stage = Stage.space
     private static let stages = 3
@@ -32,12 +33,14 @@ final class OpenRun: JobRun {
     ///   - shelf: A person's own directions.
     ///   - cacheDirectory: The cache folder of the program.
     ///   - precision: How exactly its models compute.
+    ///   - warmsUp: Whether a large model evaluates something before it is ready; a small one always does.
     ///   - install: Takes the finished studio.
     init(
         _ source: SpaceSource, model: WeightModel?, shelf: DirectionShelf, cacheDirectory: String, precision: PrecisionName,
-        install: @escaping (Studio) -> Void
+        warmsUp: Bool, install: @escaping (Studio) -> Void
     ) {
         self.precision = precision
+        self.warmsUp = warmsUp
         self.source = source
         self.model = model
         self.shelf = shelf
@@ -73,6 +76,11 @@ final class OpenRun: JobRun {
             let looks = try Looks(space, pipeline, cacheDirectory: cacheDirectory)
             let studio = try Studio(space: space, pipeline: pipeline, looks: looks, description: description)
             // The first evaluation of a large model takes a while, on a machine that has not seen it before above all.
+            guard warmsUp || studio.isSmall else {
+                install(studio)
+                report(.progress(Progress(activity: "ready", done: Self.stages, total: Self.stages)))
+                return false
+            }
             report(
                 .progress(
                     Progress(activity: studio.isSmall ? "warming up" : "loaded · first evaluation", done: 2, total: Self.stages)))

@@ -6,12 +6,18 @@ import StableDiffusion
 final class RenderRun: JobRun {
     private let request: RenderRequest
     private let studio: Studio
+    private let keepsModels: Bool
     private let began = ContinuousClock.now
     private var run: DenoisingRun?
     private var estimator: ProgressEstimator
 
-    init(_ request: RenderRequest, in studio: Studio) {
+    /// - Parameters:
+    ///   - request: Whom, drawn how.
+    ///   - studio: Where.
+    ///   - keepsModels: Whether a large U-Net's memory is kept for the next picture.
+    init(_ request: RenderRequest, in studio: Studio, keepsModels: Bool) {
         self.request = request
+        self.keepsModels = keepsModels
         self.studio = studio
         estimator = ProgressEstimator(activity: "drawing", total: request.settings.steps)
     }
@@ -34,6 +40,7 @@ final class RenderRun: JobRun {
         estimator.add(units: 1, seconds: (ContinuousClock.now - clock) / .seconds(1))
         report(.progress(estimator.progress))
         guard run.isFinished else { return true }
+        if !keepsModels { studio.pipeline.releaseUNet() }
         if let image = studio.decode(run.latents).first {
             studio.keep(image, for: request)
             finish(image, report)

@@ -13,9 +13,11 @@ final class Renderer: JobRunner {
     private let shelf: DirectionShelf
     private let cacheDirectory: String
     private let precision: PrecisionName
+    private let use: EngineUse
 
-    init(cacheDirectory: String, directionsDirectory: String, precision: PrecisionName) {
+    init(cacheDirectory: String, directionsDirectory: String, precision: PrecisionName, use: EngineUse) {
         self.precision = precision
+        self.use = use
         self.cacheDirectory = cacheDirectory
         thumbnails = ThumbnailCache(directory: cacheDirectory)
         shelf = DirectionShelf(directory: directionsDirectory)
@@ -25,9 +27,10 @@ final class Renderer: JobRunner {
         if case .open(let source, let model) = command {
             // The models of the space before go first, so that two spaces are never in memory at once.
             studio = nil
-            return OpenRun(source, model: model, shelf: shelf, cacheDirectory: cacheDirectory, precision: precision) { [self] in
-                studio = $0
-            }
+            return OpenRun(
+                source, model: model, shelf: shelf, cacheDirectory: cacheDirectory, precision: precision,
+                warmsUp: use == .exploring
+            ) { [self] in studio = $0 }
         }
         guard let studio else { throw EngineFailure(message: "no space is open.", advice: "Open one first.") }
         switch command {
@@ -38,7 +41,7 @@ final class Renderer: JobRunner {
             return PreviewRun(request, in: studio)
         case .render(let request):
             try Studio.check(request.settings)
-            return RenderRun(request, in: studio)
+            return RenderRun(request, in: studio, keepsModels: use != .drawingOne)
         case .thumbnails(let requests): return ThumbnailsRun(requests, in: studio, cache: thumbnails)
         case .findDirections(let search): return DirectionsRun(.find(search), in: studio, shelf: shelf)
         case .keepDirection(let direction): return DirectionsRun(.keep(direction), in: studio, shelf: shelf)

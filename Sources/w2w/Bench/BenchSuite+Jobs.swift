@@ -29,7 +29,7 @@ extension BenchSuite {
     func gallery() throws -> [BenchResult] {
         let folder = NSTemporaryDirectory() + "w2w-bench-\(getpid())"
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let client = EngineClient(cacheDirectory: folder, precision: precisionName)
+        let client = EngineClient(cacheDirectory: folder, precision: precisionName, use: .exploring)
         let description = try client.open(source)
         let faces = 8
         let stored = try stopwatch.milliseconds(scale: Double(faces)) { number in
@@ -62,7 +62,8 @@ extension BenchSuite {
         }
         var described: [Double] = []
         let ready = try stopwatch.milliseconds { number in
-            let client = EngineClient(cacheDirectory: NSTemporaryDirectory() + "w2w-bench-\(getpid())", precision: precisionName)
+            let client = EngineClient(
+                cacheDirectory: NSTemporaryDirectory() + "w2w-bench-\(getpid())", precision: precisionName, use: .exploring)
             let began = ContinuousClock.now
             try client.run(.open(source), showsProgress: false) { event in
                 guard case .opened = event, number >= stopwatch.warmUp else { return }

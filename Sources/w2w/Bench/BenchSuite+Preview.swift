@@ -21,7 +21,7 @@ extension BenchSuite {
     func preview() throws -> [BenchResult] {
         let folder = NSTemporaryDirectory() + "w2w-bench-\(getpid())"
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let client = EngineClient(cacheDirectory: folder, precision: precisionName)
+        let client = EngineClient(cacheDirectory: folder, precision: precisionName, use: .exploring)
         let description = try client.open(try previewSource(folder))
         var (fresh, changed): ([Times], [Times]) = ([], [])
         let warmUp = 1

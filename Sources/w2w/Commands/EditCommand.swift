@@ -75,7 +75,7 @@ struct EditCommand: ParsableCommand {
     }
 
     func run() throws {
-        let client = EngineClient()
+        let client = EngineClient(use: .drawingOne)
         let description = try client.open(space)
         let start = try SubjectArgument(identity, in: description)
         let lineage = try CodeFile.lineage(of: identity, in: description, name: start.name)

@@ -39,11 +39,13 @@ final class EngineClient {
     /// - Parameters:
     ///   - cacheDirectory: Where thumbnails are kept; nil means the user's cache folder.
     ///   - precision: How exactly large models compute.
-    init(cacheDirectory: String? = nil, precision: PrecisionName = .f32) {
+    ///   - use: What the engine is used for.
+    init(cacheDirectory: String? = nil, precision: PrecisionName = .f32, use: EngineUse = .drawingMany) {
         let inbox = inbox
         let folders = Directories()
         let engine = Engine(
-            cacheDirectory: cacheDirectory ?? folders.cache, directionsDirectory: folders.directions, precision: precision
+            cacheDirectory: cacheDirectory ?? folders.cache, directionsDirectory: folders.directions, precision: precision,
+            use: use
         ) { inbox.put($0) }
         self.engine = engine
         let current = current
