@@ -21,12 +21,13 @@ extension OpenedSpace {
         let sampler: String? = try? model.schedulerConfiguration.optional("_class_name")
         let size = (unet.sampleSize ?? 64) * vae.downscale
         let counts = loader.parameterCounts
+        let widths = unet.levels.map(\.channels)
         let bytes = Double(loader.totalBytes)
         var facts = [
-            ModelFact("kind", "\(family), \(model.url.fileKind == .file ? "one file" : "diffusers folder")"),
+            ModelFact("kind", "\(family), \(model.url.fileKind == .file ? "one file" : "a folder")"),
             ModelFact("on disk", bytes < 1e9 ? String(format: "%.0f MB", bytes / 1e6) : String(format: "%.1f GB", bytes / 1e9)),
             ModelFact(
-                "U-Net", "\(millions(counts.unet)), \(unet.levels.map { "\($0.channels)" }.joined(separator: " ")) wide"),
+                "U-Net", "\(millions(counts.unet)), \(widths.min() ?? 0) to \(widths.max() ?? 0) wide"),
             ModelFact("text model", "\(millions(counts.text)), \(text.hiddenSize) wide"),
             ModelFact("image VAE", "\(millions(counts.vae)), \(vae.latentChannels) × 1/\(vae.downscale)"),
             ModelFact("trained at", "\(size) × \(size) pixels"),

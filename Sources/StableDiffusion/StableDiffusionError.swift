@@ -14,6 +14,8 @@ public enum StableDiffusionError: Error, Equatable {
     case missingTokenizer(file: String, places: [String])
     /// A model folder of another kind.
     case unsupportedClass(file: String, found: String, expected: String)
+    /// A picture takes more memory than there is, in bytes.
+    case memory(needed: Int, available: Int, width: Int, height: Int)
     /// Two parts of a model folder that do not belong together.
     case incompatible(file: String, reason: String)
 }
@@ -34,10 +36,15 @@ extension StableDiffusionError: CustomStringConvertible, LocalizedError {
                 + "model into \(places.joined(separator: " or "))"
         case .unsupportedClass(let file, let found, let expected):
             "\(file): \(found) is not supported; choose a model of class \(expected) (Stable Diffusion 1.x or 2.x)"
+        case .memory(let needed, let available, let width, let height):
+            "drawing \(width) x \(height) pixels takes about \(Self.gigabytes(needed)) more memory, \(Self.gigabytes(available)) can be had; "
+                + "choose a smaller size or --precision fast, or close other programs"
         case .incompatible(let file, let reason):
             "\(file): \(reason); check that the parts of the model folder belong together"
         }
     }
+
+    private static func gigabytes(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) / 1e9) }
 
     public var errorDescription: String? { description }
 }

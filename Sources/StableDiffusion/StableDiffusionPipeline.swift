@@ -155,6 +155,7 @@ public final class StableDiffusionPipeline {
         let noise = pooledNoise(
             try initialNoise(generators, width: request.width * reduction, height: request.height * reduction), by: reduction)
         let isGuided = request.guidance > 1
+        try checkMemory(width: request.width, height: request.height, samples: count * (isGuided ? 2 : 1))
         let prompt = encode(request.prompt)
         let negativePrompt = isGuided ? encode(request.negativePrompt) : nil
         releasePromptLayouts()
@@ -165,6 +166,15 @@ public final class StableDiffusionPipeline {
             negativePrompt: negativePrompt, guidance: request.guidance,
             adapters: request.adapters, early: request.early, guidanceInterval: request.guidanceInterval,
             shortcuts: request.shortcuts)
+    }
+
+    /// - Throws: `StableDiffusionError.memory`.
+    private func checkMemory(width: Int, height: Int, samples: Int) throws {
+        guard knowsPrecision || width * height > 1 << 20 else { return }
+        let estimate = MemoryEstimate(self, width: width, height: height, samples: samples)
+        let missing = estimate.missing(
+            laidOut: unet.layoutBytes + vae.layoutBytes, kept: StorageAllocator.shared.keptBytes)
+        try MemoryEstimate.check(missing: missing, available: AvailableMemory.bytes, width: width, height: height)
     }
 
     /// Pictures of image latents.

@@ -20,6 +20,9 @@ public final class UNet2DConditionModel: Module {
     /// all samples should use while they are there.
     private let isSmall: Bool
     private var timeCache = TimeVectorCache()
+    /// Told during evaluations of a large network how many of its weights took part in a layer just done: the first evaluation, which lays them
+    /// out, takes a while.
+    public var progress: ((Int) -> Void)?
 
     /// A network whose weights are still to be loaded.
     public init(_ configuration: UNet2DConditionConfiguration) {
@@ -184,7 +187,7 @@ public final class UNet2DConditionModel: Module {
         let vectors = timeVectors(timesteps, tape: nil)
         guard conditioning.lanes.count > 1 else {
             let context = UNetContext(
-                timeVectors: vectors, prompts: conditioning.pairs, adapters: conditioning.adapters, tape: nil)
+                timeVectors: vectors, prompts: conditioning.pairs, adapters: conditioning.adapters, tape: nil, progress: progress)
             return evaluate(sample, context, deep: &deep)
         }
         // Samples do not see each other: each thread takes its share through the whole network.

@@ -9,6 +9,13 @@ struct UNetContext {
     let prompts: [ObjectIdentifier: KeysValues]
     let adapters: LoRABatch?
     let tape: Tape?
+    /// Told after each layer how many weights took part in it.
+    var progress: ((Int) -> Void)?
+
+    /// Notes that a layer, and the attention behind it, is done.
+    func passed(_ layer: any Module, _ attention: (any Module)?) {
+        progress?(layer.parameterCount + (attention?.parameterCount ?? 0))
+    }
 
     func prompt(of attention: Attention) -> KeysValues {
         guard let pair = prompts[ObjectIdentifier(attention)] else {
@@ -80,6 +87,7 @@ final class DownBlock2D: Module {
         for (index, resnet) in resnets.prefix(layers ?? resnets.count).enumerated() {
             hidden = resnet(hidden, time: context.time(for: resnet), tape: context.tape)
             if !attentions.isEmpty { hidden = attentions[index](hidden, context: context) }
+            context.passed(resnet, attentions.isEmpty ? nil : attentions[index])
             skips.append(hidden)
         }
         if let downsampler, layers == nil {
@@ -106,6 +114,8 @@ final class UNetMidBlock2DCrossAttn: Module {
     func callAsFunction(_ x: Tensor, context: UNetContext) -> Tensor {
         var hidden = resnets[0](x, time: context.time(for: resnets[0]), tape: context.tape)
         for attention in attentions { hidden = attention(hidden, context: context) }
+        context.passed(resnets[0], attentions.first)
+        defer { context.passed(resnets[1], nil) }
         return resnets[1](hidden, time: context.time(for: resnets[1]), tape: context.tape)
     }
 }
@@ -147,6 +157,7 @@ final class UpBlock2D: Module {
             let joined = concatenateChannels(hidden, skips.removeLast(), tape: context.tape)
             hidden = resnet(joined, time: context.time(for: resnet), tape: context.tape)
             if !attentions.isEmpty { hidden = attentions[index](hidden, context: context) }
+            context.passed(resnet, attentions.isEmpty ? nil : attentions[index])
         }
         guard let upsampler, layers.upperBound == resnets.count else { return hidden }
         // The size to come back to is that of the next skip: an odd side was rounded up on the way down.

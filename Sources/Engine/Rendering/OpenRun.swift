@@ -10,7 +10,7 @@ final class OpenRun: JobRun {
         case space
         case typicality(Space, SpaceDescription, PipelineLoader)
         case models(Space, SpaceDescription, PipelineLoader)
-        case warmUp(Studio)
+        case warmUp(Studio, bytes: Int)
     }
 
     private let source: SpaceSource
@@ -81,14 +81,18 @@ final class OpenRun: JobRun {
                 report(.progress(Progress(activity: "ready", done: Self.stages, total: Self.stages)))
                 return false
             }
-            report(
-                .progress(
-                    Progress(activity: studio.isSmall ? "warming up" : "loaded · first evaluation", done: 2, total: Self.stages)))
-            stage = .warmUp(studio)
+            if studio.isSmall { report(.progress(Progress(activity: "warming up", done: 2, total: Self.stages))) }
+            stage = .warmUp(studio, bytes: loader.totalBytes)
             return true
-        case .warmUp(let studio):
+        case .warmUp(let studio, let bytes):
             // Kernels are set up for a shape at its first use: better now than at the first key.
-            try studio.warmUp()
+            try studio.warmUp { share in
+                let progress =
+                    share < 1
+                    ? Progress(activity: "laying out weights", done: Int(share * Double(bytes)), total: bytes, unit: .bytes)
+                    : Progress(activity: "trying kernels", done: 2, total: Self.stages)
+                report(.progress(progress))
+            }
             install(studio)
             report(.progress(Progress(activity: "ready", done: Self.stages, total: Self.stages)))
             return false

@@ -56,22 +56,33 @@ final class Studio {
 
     /// Draws the beginning of a picture, so that text model, kernels and caches are ready for the defaults; of a large model one evaluation
     /// of the draft, which also says what this machine can do in time.
+    /// - Parameter report: Told, for a large model, which share of its weights is laid out, then, with 1, that kernels are tried.
     /// - Throws: What the pipeline says of the settings.
-    func warmUp() throws {
+    func warmUp(_ report: (Double) -> Void) throws {
         let request = RenderRequest(subject: .base, settings: description.defaults)
-        if isSmall {
+        guard !isSmall else {
             var run = try start(request)
             step(&run)
             _ = run.glimpse(noiseSchedule)
             _ = decode(run.latents)
-        } else {
-            let plan = DraftPlan(for: request, pace: pace)
-            var run = try plan.map { try start($0, of: request) } ?? start(request)
-            step(&run)
-            if let estimate = run.estimate { _ = looks.look(at: estimate) }
-            // The first evaluation laid out the weights and says nothing of the pace; the second also meets guidance.
-            if !run.isFinished { step(&run) }
+            return
         }
+        let plan = DraftPlan(for: request, pace: pace)
+        var run = try plan.map { try start($0, of: request) } ?? start(request)
+        let all = Double(max(1, pipeline.unet.parameterCount))
+        var done = 0
+        withoutActuallyEscaping(report) { report in
+            pipeline.unet.progress = {
+                done += $0
+                report(min(0.999, Double(done) / all))
+            }
+            step(&run)
+            pipeline.unet.progress = nil
+        }
+        report(1)
+        if let estimate = run.estimate { _ = looks.look(at: estimate) }
+        // The first evaluation laid out the weights and says nothing of the pace; the second also meets guidance.
+        if !run.isFinished { step(&run) }
     }
 
     /// What new people are drawn from.

@@ -61,12 +61,12 @@ extension ExplorerModel {
             let isModel = index.description.identities.count == 0
             let lines =
                 isModel
-                ? (
-                    "a model alone has no weight space, so no axes",
-                    "w2w import makes a space of adapters, w2w train gives it axes"
-                )
-                : ("this space has no weight VAE, so no axes", "w2w train makes one")
-            for (row, words) in [lines.0, lines.1].enumerated() {
+                ? [
+                    "a model alone has no weight space, so no axes", "w2w import makes a space of adapters",
+                    "w2w train gives it axes",
+                ]
+                : ["this space has no weight VAE, so no axes", "w2w train makes one"]
+            for (row, words) in lines.enumerated() {
                 canvas.centred(
                     TextWidth.truncate(words, to: inner.columns), in: inner, row: inner.rows / 2 + row, row == 0 ? .text : .dim)
             }
@@ -137,8 +137,12 @@ extension ExplorerModel {
         if !index.hasCodes, modelLayout(size: canvas.grid.size).passport.isEmpty {
             for fact in description.modelFacts { line(fact.title, fact.words) }
         }
+        let people = description.identities.count
         line(
-            "people", "\(Format.count(description.identities.count)) of \(Format.count(description.vectorLength)) weights each")
+            "people",
+            people == 0
+                ? "none; an adapter has \(Format.count(description.vectorLength)) weights"
+                : "\(Format.count(people)) of \(Format.count(description.vectorLength)) weights each")
         for (title, words) in spaceMeasures(index) { line(title, words) }
         drawTraining(description.record.training, on: &canvas, in: inner, y: &y)
         let parts = description.record.parts
