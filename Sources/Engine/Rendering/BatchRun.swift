@@ -46,6 +46,7 @@ struct BatchRun {
             return []
         }
         current = nil
+        try studio.check(run.latents)
         let images = studio.decode(run.latents)
         return zip(members, images).map { ($0.index, $0.subject, $1) }
     }

@@ -161,6 +161,7 @@ final class PreviewRun: JobRun {
             if request.injection == nil, let adapter = try studio.adapter(of: request.subject) {
                 studio.trajectories.insert(trajectory, of: adapter, for: ownKey)
             }
+            try studio.check(run.latents)
             stage = .finished(run)
             if !hasTimeToDecode(run.latents) {
                 // Somebody may still be at the keys: the best look there is, then a pause before a decode that nothing can interrupt.

@@ -40,6 +40,7 @@ final class RenderRun: JobRun {
         estimator.add(units: 1, seconds: (ContinuousClock.now - clock) / .seconds(1))
         report(.progress(estimator.progress))
         guard run.isFinished else { return true }
+        try studio.check(run.latents)
         if !keepsModels { studio.pipeline.releaseUNet() }
         if let image = studio.decode(run.latents).first {
             studio.keep(image, for: request)

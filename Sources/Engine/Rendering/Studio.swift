@@ -192,6 +192,16 @@ final class Studio {
         pace.noteStep(ContinuousClock.now - began, shape)
     }
 
+    /// Refuses what a damaged model gives before it becomes a black picture.
+    /// - Throws: `EngineFailure` when image latents hold numbers that are not finite.
+    func check(_ latents: Tensor) throws {
+        for i in 0..<latents.count where !latents.pointer[i].isFinite {
+            throw EngineFailure(
+                message: "\(space.baseFolder.path): the model gives numbers that are not finite, so there is nothing to draw.",
+                advice: "Its weights, or those of an adapter, are damaged; fetch them again.")
+        }
+    }
+
     /// Full pictures of image latents, timed.
     func decode(_ latents: Tensor) -> [RGBImage] {
         let began = ContinuousClock.now
