@@ -75,6 +75,8 @@ extension ExplorerModel {
             preview.job = nil
             preview.progress = nil
             preview.phase = .failed(failure)
+            // Where an older picture stands, it hides the reason.
+            if preview.shown != nil { say(Self.words(failure), .warning) }
         case .morph:
             guard id == morph.job else { return }
             morph.job = nil
