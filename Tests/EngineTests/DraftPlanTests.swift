@@ -51,7 +51,7 @@ import Testing
                     for: Self.request(side: 256, guidance: guidance), pace: Self.pace(milliseconds: milliseconds, decoding: 1100))
             )
         }
-        let (whole, some, most) = (try plan(350), try plan(480), try plan(600))
+        let (whole, some, most) = (try plan(330), try plan(480), try plan(600))
         #expect(whole.shortcuts == nil && whole.guidanceInterval == 0...900)
         #expect(some.shortcuts?.whole == [0, 1, 2, 3] && some.shortcuts?.guided == nil && some.guidanceInterval == 200...900)
         #expect(most.shortcuts?.guided == [0, 3] && most.guidanceInterval == 0...900)
