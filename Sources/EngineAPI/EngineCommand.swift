@@ -97,6 +97,8 @@ public enum SampleSource: String, Sendable, Hashable, Codable, CaseIterable {
     case prior
     /// A Gaussian with the mean and covariance of the identities' codes (the aggregated posterior).
     case fitted
+    /// N(0, I) carried to where people lie by the weight VAE's learned prior.
+    case flow
     /// Blends of an identity and one of its nearest neighbours.
     case blended
 }

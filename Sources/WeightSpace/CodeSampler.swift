@@ -1,8 +1,8 @@
 import Foundation
 import TensorKit
 
-/// Draws codes: new people, and children of one.
-public struct CodeSampler: Sendable {
+/// Draws codes: new people, and children of one. Belongs to the queue of its space.
+public struct CodeSampler {
     /// What the codes are drawn from.
     public enum Source: String, Sendable, CaseIterable {
         /// The standard normal distribution, which the weight VAE was trained against; of a PCA each coefficient with the mean and the
@@ -10,6 +10,8 @@ public struct CodeSampler: Sendable {
         case prior
         /// A Gaussian with the mean and covariance of the aggregated posterior.
         case fitted
+        /// N(0, I) carried to where people lie by the learned prior of a weight VAE (`CodeFlow`).
+        case flow
         /// Blends of an identity with one of its nearest neighbours (SMOTE, Chawla et al. 2002, along an arc): people rather than averages,
         /// since hair, beard and glasses are there or not, and a Gaussian or a blend of any two has most of its codes in between, where the
         /// first noise decides who is drawn.
@@ -24,18 +26,22 @@ public struct CodeSampler: Sendable {
     private let factor: Factor
 
     /// A square root of the covariance.
-    private enum Factor: Sendable {
+    private enum Factor {
         /// Deviations, [d].
         case diagonal([Double])
         /// Lower triangle, [d, d] row-major.
         case lower([Double])
     }
-    /// Codes to blend, [N, d] row-major; empty when new people come from the Gaussian.
-    private let identities: [Float]
-    /// Where a blend lies between its two identities, as a share of a right angle: from the first one on, at most half-way.
+    /// Where new people come from instead of the Gaussian.
+    private let people: People?
+    /// From the first identity on, at most half-way.
     private static let blendRange: ClosedRange<Double> = 0.25...0.5
-    /// Nearest neighbours that an identity is blended with: at least this many, and this share of all identities.
-    private static let neighbours = (least: 8, share: 1.0 / 64)
+
+    /// New people who are not simply Gaussian.
+    private enum People {
+        case blends(NeighbourBlends)
+        case flow(CodeFlow)
+    }
 
     /// A distribution of given moments.
     /// - Parameters:
@@ -48,7 +54,11 @@ public struct CodeSampler: Sendable {
 
     init(mean: [Float], covariance: [Double], identities: [Float]) throws {
         centre = mean
-        self.identities = identities
+        people =
+            identities.isEmpty
+            ? nil
+            : .blends(
+                NeighbourBlends(codes: identities, dimension: mean.count, centre: mean, shares: Self.blendRange))
         factor = .lower(try Cholesky.factor(covariance, n: mean.count))
     }
 
@@ -64,8 +74,20 @@ public struct CodeSampler: Sendable {
     public init(mean: [Float], deviations: [Float]) {
         precondition(mean.count == deviations.count, "\(mean.count) means for \(deviations.count) deviations")
         centre = mean
-        identities = []
+        people = nil
         factor = .diagonal(deviations.map { Double($0) })
+    }
+
+    /// A learned prior.
+    /// - Parameters:
+    ///   - flow: carries noise to codes.
+    ///   - mean: what truncation pulls to, [d].
+    ///   - covariance: of children, [d, d] row-major.
+    /// - Throws: `SpaceError` when the covariance is not positive definite.
+    init(flow: CodeFlow, mean: [Float], covariance: [Double]) throws {
+        centre = mean
+        people = .flow(flow)
+        factor = .lower(try Cholesky.factor(covariance, n: mean.count))
     }
 
     /// What a space is sampled from.
@@ -88,8 +110,8 @@ public struct CodeSampler: Sendable {
     /// The distribution of a space's identities: covariance of the posterior means plus the mean posterior variance.
     /// - Parameters:
     ///   - space: with codes.
-    ///   - source: `.fitted`, or `.blended` for people like those of the space; children are drawn from the Gaussian with both.
-    /// - Throws: `SpaceError` when there are no codes.
+    ///   - source: `.fitted`, or `.blended` and `.flow` for people like those of the space; children are drawn from the Gaussian with all.
+    /// - Throws: `SpaceError` when there are no codes, or no learned prior for `.flow`.
     public init(fittedTo space: Space, source: Source = .blended) throws {
         let d = space.latentDimension
         guard d > 0, space.codes.count >= 2 * d else {
@@ -101,9 +123,12 @@ public struct CodeSampler: Sendable {
             return
         }
         let moments = CodeMoments(means: space.codes, logVariances: space.codeLogVariances, dimension: d)
-        try self.init(
-            mean: moments.mean.map { Float($0) }, covariance: moments.covariance,
-            identities: source == .blended ? space.codes : [])
+        let mean = moments.mean.map { Float($0) }
+        if source == .flow {
+            try self.init(flow: space.codeFlow(), mean: mean, covariance: moments.covariance)
+            return
+        }
+        try self.init(mean: mean, covariance: moments.covariance, identities: source == .blended ? space.codes : [])
     }
 
     public var dimension: Int { centre.count }
@@ -112,7 +137,7 @@ public struct CodeSampler: Sendable {
     /// - Parameters:
     ///   - count: number of codes.
     ///   - seed: of a `TorchRandomSource`.
-    ///   - temperature: factor of the deviation.
+    ///   - temperature: factor of the deviation; with a learned prior of the noise that it starts from.
     ///   - truncation: z = centre + truncation (z - centre), 1 leaves the draws as they are.
     ///   - parent: draw around this code, `childSpread` as widely, instead of around the centre.
     /// - Returns: `count` codes.
@@ -121,14 +146,27 @@ public struct CodeSampler: Sendable {
     ) -> [[Float]] {
         let random = TorchRandomSource(seed: seed)
         let d = dimension
-        let spread = Double(temperature * (parent == nil ? 1 : Self.childSpread))
+        let spread = Double(temperature * Self.childSpread)
         return (0..<max(0, count)).map { _ in
-            let offset = parent == nil && !identities.isEmpty ? blend(random) : gaussian(random)
+            let offset = parent == nil ? person(random, temperature: Double(temperature)) : gaussian(random).map { spread * $0 }
             return (0..<d).map { i in
-                let z = Double((parent ?? centre)[i]) + spread * offset[i]
+                let z = Double((parent ?? centre)[i]) + offset[i]
                 return Float(Double(centre[i]) + Double(truncation) * (z - Double(centre[i])))
             }
         }
+    }
+
+    /// A new person relative to the centre. One at a time, so that the rounding does not depend on how many are drawn.
+    private func person(_ random: TorchRandomSource, temperature: Double) -> [Double] {
+        let code: Tensor
+        switch people {
+        case nil: return gaussian(random).map { temperature * $0 }
+        case .flow(let flow): code = flow.codes(of: Kernels.scale(random.normal(shape: [1, dimension]), by: Float(temperature)))
+        case .blends(let blends):
+            let blend = blends.draw(1, random)
+            return (0..<dimension).map { temperature * Double(blend.pointer[$0] - centre[$0]) }
+        }
+        return (0..<dimension).map { Double(code.pointer[$0] - centre[$0]) }
     }
 
     /// A draw from the Gaussian, relative to the centre.
@@ -139,38 +177,6 @@ public struct CodeSampler: Sendable {
         case .diagonal(let deviations): return (0..<d).map { deviations[$0] * Double(noise[$0]) }
         case .lower(let factor): return (0..<d).map { i in (0...i).reduce(0.0) { $0 + factor[i * d + $1] * Double(noise[$1]) } }
         }
-    }
-
-    /// A blend cos θ a + sin θ b of an identity and one of its neighbours, relative to the centre. Neighbours point the same way, so it
-    /// is longer than either; that makes up for what a decoder that was trained on noisy codes shortens.
-    private func blend(_ random: TorchRandomSource) -> [Double] {
-        let d = dimension
-        let count = identities.count / d
-        let first = random.integer(below: count)
-        let near = neighbours(of: first)
-        let second = near[random.integer(below: near.count)]
-        let range = Self.blendRange
-        let share = range.lowerBound + (range.upperBound - range.lowerBound) * Double(random.uniform(1)[0])
-        let angle = share * .pi / 2
-        return (0..<d).map { i in
-            let (a, b) = (Double(identities[first * d + i] - centre[i]), Double(identities[second * d + i] - centre[i]))
-            return cos(angle) * a + sin(angle) * b
-        }
-    }
-
-    /// The identities whose codes lie nearest to an identity's, nearest first; of equal distances the earlier row.
-    private func neighbours(of row: Int) -> ArraySlice<Int> {
-        let d = dimension
-        let count = identities.count / d
-        let distances = (0..<count).map { other in
-            (0..<d).reduce(Float(0)) { sum, i in
-                let difference = identities[other * d + i] - identities[row * d + i]
-                return sum + difference * difference
-            }
-        }
-        let others = (0..<count).filter { $0 != row }
-            .sorted { (distances[$0], $0) < (distances[$1], $1) }
-        return others.prefix(max(Self.neighbours.least, Int(Self.neighbours.share * Double(count))))
     }
 }
 

@@ -33,7 +33,7 @@ public struct SpaceManifest: Sendable, Equatable {
 
     /// The parts that a space may have, in the order in which `space.json` lists them; all but `base` and `layout` are optional.
     public enum Part: String, Sendable, CaseIterable {
-        case base, layout, weights, identities, vae, codes, axes, pca, embedder, photos, directions
+        case base, layout, weights, identities, vae, codes, axes, flow, pca, embedder, photos, directions
         /// The linear map from image latents to colours that `w2w fit-preview` fits.
         case latentPreview = "latent_preview"
         /// An `AutoencoderTiny` for looks in between: a file or a diffusers folder.

@@ -37,8 +37,8 @@ struct SampleCommand: ParsableCommand {
 
     @Option(
         help: """
-            What from: prior (N(0, I); of a PCA independent coefficients), fitted (a Gaussian with the identities' mean and covariance) or \
-            blended (an identity and one like it); without it blended for a weight VAE, prior for a PCA.
+            What from: prior (N(0, I); of a PCA independent coefficients), fitted (a Gaussian with the identities' mean and covariance), \
+            flow (N(0, I) through the weight VAE's learned prior) or blended (an identity and one like it); without it blended for a weight VAE, prior for a PCA.
             """)
     var from: SampleSource?
 

@@ -95,6 +95,7 @@ final class Studio {
             switch source {
             case .prior: .prior
             case .fitted: .fitted
+            case .flow: .flow
             case .blended: .blended
             case nil: isFittable && space.kind == .vae ? .blended : .prior
             }

@@ -11,7 +11,7 @@ struct TrainCommand: ParsableCommand {
         discussion: """
             WEIGHTS is a weights.safetensors with layout.json, identities.csv and base/ beside it, or a space folder. The run is decided \
             by its options and its seed: the same command makes the same space. A tenth of the identities is kept aside for validation, \
-            a tenth for the test. The run leaves its log and charts in SPACE (training.csv, training_axes.csv, training.png). Ctrl-C keeps a checkpoint in SPACE; --resume goes on from it exactly.
+            a tenth for the test. At the end a learned prior is fitted to the codes, which carries N(0, I) to where people lie. The run leaves its log and charts in SPACE (training.csv, training_axes.csv, training.png). Ctrl-C keeps a checkpoint in SPACE; --resume goes on from it exactly.
 
             Examples:
               w2w train celeb/weights.safetensors --out ~/spaces/celeb
@@ -19,6 +19,7 @@ struct TrainCommand: ParsableCommand {
               w2w train celeb --out ~/spaces/residual --variant residual --hidden 1024 --latent 1024 --adversarial 0.1
               w2w train celeb --out ~/spaces/celeb --resume
               w2w train ~/spaces/celeb --embedder --out ~/spaces/celeb
+              w2w train ~/spaces/celeb --flow --out ~/spaces/celeb
             """
     )
 
@@ -76,7 +77,9 @@ struct TrainCommand: ParsableCommand {
     )
     var initialization: Initialization?
 
-    @Option(help: ArgumentHelp("Steps of the optimiser; without it 3000, for an embedder 1000.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Steps of the optimiser; without it 3000, for an embedder 1000; a learned prior takes twice the VAE's.", valueName: "n"))
     var steps: Int?
 
     @Option(help: ArgumentHelp("Vectors in a step.", valueName: "n"))
@@ -110,6 +113,12 @@ struct TrainCommand: ParsableCommand {
     @Flag(help: "Train the face embedder of the space WEIGHTS on its photographs instead; SPACE may be the same.")
     var embedder = false
 
+    @Flag(help: "Fit only the learned prior of the space WEIGHTS anew; SPACE is the same.")
+    var flow = false
+
+    @Flag(help: "Leave the learned prior out.")
+    var noFlow = false
+
     /// Seconds between two checkpoints at least; a large one may take a tenth of the time.
     private static let checkpointInterval = 30.0
     /// Vectors that take more as float32 are streamed from their file.
@@ -118,6 +127,9 @@ struct TrainCommand: ParsableCommand {
     func validate() throws {
         _ = try widths()
         _ = try level()
+        if flow && (noFlow || embedder) {
+            throw ValidationError("'--flow' trains the learned prior alone; leave the others out.")
+        }
     }
 
     private func widths() throws -> [Int] {
@@ -151,6 +163,15 @@ struct TrainCommand: ParsableCommand {
             if let steps { plan.steps = steps }
             if let learningRate { plan.learningRate = Float(learningRate) }
             try EmbedderTraining(space: given, out: folder, plan: plan).run()
+            return
+        }
+        if flow {
+            guard given.resolvingSymlinksInPath().path == folder.resolvingSymlinksInPath().path else {
+                throw CommandFailure(
+                    "the learned prior belongs into the space whose codes it is fitted to, but --out names another folder.",
+                    advice: "Give --out \(given.path).")
+            }
+            try FlowTraining(space: folder, plan: flowPlan).run()
             return
         }
         let source = try TrainingSource(given)
@@ -190,7 +211,10 @@ struct TrainCommand: ParsableCommand {
             \(figure(report.sampleVariance)) of the identities' variance
             space: \(folder.path)
             """)
+        if !noFlow { try FlowTraining(space: folder, plan: flowPlan).run() }
     }
+
+    private var flowPlan: CodeFlowPlan { CodeFlowPlan(steps: steps.map { flow ? $0 : 2 * $0 } ?? CodeFlowPlan().steps, seed: seed) }
 
     private func describe(_ trainer: WeightVAETrainer, _ source: TrainingSource) {
         let split = trainer.split

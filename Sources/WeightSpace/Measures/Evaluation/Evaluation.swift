@@ -96,7 +96,7 @@ public final class Evaluation {
         guard embedder != nil else { return 0 }
         let people = min(plan.people, rows.heldOut.count)
         let reconstructed = people * plan.seeds * (space.vae == nil ? 2 : 3)
-        let sampled = plan.people * plan.seeds * (space.vae == nil ? 1 : 4)
+        let sampled = plan.people * plan.seeds * (space.vae == nil ? 1 : 1 + sources.count)
         let prompted = prompts.count * (min(Self.promptPeople, people) + min(Self.promptPeople, plan.people))
         let axes = space.vae == nil ? 0 : 2 * plan.axisPeople * min(Self.drawnAxes, space.vae?.latentDimension ?? 0)
         let walks = space.vae == nil ? 0 : 2 * plan.morphs * plan.frames
@@ -182,7 +182,7 @@ extension Evaluation {
             try add("people_vae", "held-out people through the VAE", vae.decode(vae.codes(of: own)), of: names)
         }
         try add("people_pca", "held-out people through the PCA", pca.decode(pca.codes(of: own)), of: names)
-        for source in CodeSampler.Source.allCases where space.vae != nil {
+        for source in sources where space.vae != nil {
             let codes = try sampler(source).sample(count: plan.people, seed: plan.seed)
             try add("vae_\(source.rawValue)", "new people, VAE, \(Self.title(source))", try space.decode(Self.matrix(codes)))
             try judge(codes, &report)
@@ -243,15 +243,24 @@ extension Evaluation {
         let d = space.latentDimension
         if source == .prior { return CodeSampler(priorOf: d) }
         let moments = CodeMoments(means: codes.means, logVariances: codes.logVariances, dimension: d)
+        let mean = moments.mean.map { Float($0) }
+        if source == .flow {
+            return try CodeSampler(flow: space.codeFlow(), mean: mean, covariance: moments.covariance)
+        }
         return try CodeSampler(
-            mean: moments.mean.map { Float($0) }, covariance: moments.covariance,
-            identities: source == .blended ? codes.means : [])
+            mean: mean, covariance: moments.covariance, identities: source == .blended ? codes.means : [])
+    }
+
+    /// What new people are drawn from; the learned prior where the space has one.
+    private var sources: [CodeSampler.Source] {
+        CodeSampler.Source.allCases.filter { $0 != .flow || space.manifest.paths[.flow] != nil }
     }
 
     private static func title(_ source: CodeSampler.Source) -> String {
         switch source {
         case .prior: "N(0, I)"
         case .fitted: "fitted Gaussian"
+        case .flow: "N(0, I) through the learned prior"
         case .blended: "blends of neighbours"
         }
     }
