@@ -9,7 +9,7 @@ struct CodeFlowTests {
     private static let small = CodeFlowConfiguration(latentDim: 2, hiddenDim: 32, blocks: 2, integrationSteps: 16)
 
     /// Two groups of people far apart, wide in the second coordinate.
-    private static let groups: [Float] = (0..<40).flatMap { i in [i < 20 ? 2 : -2, Float(i % 20) / 20 - 0.475] }
+    private static let groups: [Float] = (0..<40).flatMap { (i: Int) -> [Float] in [i < 20 ? 2 : -2, Float(i % 20) / 20 - 0.475] }
 
     private func trained(steps: Int, seed: UInt64 = 0) throws -> CodeFlowTrainer {
         let trainer = try CodeFlowTrainer(
