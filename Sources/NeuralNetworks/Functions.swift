@@ -72,12 +72,14 @@ public func reshape(_ x: Tensor, to shape: [Int], tape: Tape? = nil) -> Tensor {
 ///   - value: [N, S, heads * d]
 ///   - heads: number of heads; the features of a head lie together.
 ///   - causal: position i sees positions up to i only.
+///   - precision: `fast` may use half precision, unless a tape records.
 ///   - tape: records the backward pass.
 /// - Returns: [N, T, heads * d]
 public func scaledDotProductAttention(
-    query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool = false, tape: Tape? = nil
+    query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool = false, precision: Precision = .f32, tape: Tape? = nil
 ) -> Tensor {
-    let y = Kernels.attention(query: query, key: key, value: value, heads: heads, causal: causal)
+    let y = Kernels.attention(
+        query: query, key: key, value: value, heads: heads, causal: causal, precision: tape == nil ? precision : .f32)
     if let tape, tape.tracks(query) || tape.tracks(key) || tape.tracks(value) {
         tape.record(y) { [unowned tape] gradient in
             let gradients = Kernels.attentionGradient(

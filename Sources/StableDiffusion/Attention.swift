@@ -89,7 +89,8 @@ final class Attention: Module {
     ) -> Tensor {
         let query = toQ(x, lowRank: adapters?[path.q], tape: tape)
         let pair = keysValues ?? self.keysValues(x, adapters: adapters, tape: tape)
-        let attended = scaledDotProductAttention(query: query, key: pair.key, value: pair.value, heads: heads, tape: tape)
+        let attended = scaledDotProductAttention(
+            query: query, key: pair.key, value: pair.value, heads: heads, precision: toQ.precision, tape: tape)
         return toOut(attended, adding: residual, lowRank: adapters?[path.out], tape: tape)
     }
 }

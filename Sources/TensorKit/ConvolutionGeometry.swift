@@ -33,6 +33,9 @@ public struct ConvolutionGeometry: Equatable, Hashable, Sendable {
         self.padding = padding
     }
 
+    /// Whether Winograd's algorithms here know it: 3x3, every position, zeros around.
+    var isWinogradable: Bool { kernelHeight == 3 && kernelWidth == 3 && stride == 1 && padding == Padding(1) }
+
     /// PyTorch's layout of the weight: [out, in, kernel height, kernel width].
     public var weightShape: [Int] { [outChannels, inChannels, kernelHeight, kernelWidth] }
 

@@ -13,6 +13,8 @@ public enum ConvolutionAlgorithm: String, Sendable {
     case widened
     /// Directly, with weights fetched ahead of their use (`PanelLayout`).
     case panels
+    /// Directly, products of half-precision numbers with short sums in half precision (`HalfProduct`).
+    case half
 }
 
 /// A convolution layer's arithmetic: one geometry and one weight that stays the same over many calls.
@@ -156,24 +158,26 @@ public final class ConvolutionKernel {
     private func candidates(_ input: [Int]) -> [ConvolutionAlgorithm] {
         let (weights, smaller) = (geometry.weightShape.reduce(1, *), min(geometry.inChannels, geometry.outChannels))
         let operations = geometry.operations(of: input)
+        let hasHalfProducts = precision == .fast && LinearKernel.isWorthHalfProducts(geometry.outChannels, weights: weights)
         let isHalf =
-            precision == .fast
+            precision == .fast && !hasHalfProducts
             && Self.isWorthHalving(
                 weights, numbers: input[0] * input[1] * input[2] * (geometry.inChannels + geometry.outChannels))
-        guard smaller >= 128, operations >= 2e8 else { return [isHalf ? .bfloat16 : .direct] }
+        guard smaller >= 128, operations >= 2e8 else { return [hasHalfProducts ? .half : isHalf ? .bfloat16 : .direct] }
         let positions = input[0] * input[1] * input[2]
         let hasManyRows = positions >= Self.manyRows
         var list: [ConvolutionAlgorithm] =
-            !isHalf
-            ? [.direct] : !hasManyRows ? [.bfloat16, .halfStored] : [LinearKernel.multipliesHalvesFaster ? .bfloat16 : .widened]
-        if !isHalf && !hasManyRows && weights >= Self.largeCount { list.append(.panels) }
-        let isCandidate =
-            geometry.kernelHeight == 3 && geometry.kernelWidth == 3 && geometry.stride == 1 && geometry.padding == Padding(1)
+            hasHalfProducts
+            ? [.half]
+            : !isHalf
+                ? [.direct]
+                : !hasManyRows ? [.bfloat16, .halfStored] : [LinearKernel.fastestProducts == .bfloat16 ? .bfloat16 : .widened]
+        if !isHalf && !hasHalfProducts && !hasManyRows && weights >= Self.largeCount { list.append(.panels) }
         // Winograd's layout takes four times the memory of float32, and its inside thirty-six sixteenths of the image: for the large layers of a
         // network the first pays on large images only, for large images the second does not.
-        let limit = positions < 1024 ? 16 << 20 : isHalf ? 24 << 20 : 32 << 20
+        let limit = positions < 1024 ? 16 << 20 : isHalf || hasHalfProducts ? 24 << 20 : 32 << 20
         let inside = positions / 16 * 36 * (geometry.inChannels + geometry.outChannels) * 4
-        if isCandidate && hasManyRows && 4 * weights <= limit && inside <= 256 << 20 { list.append(.winograd) }
+        if geometry.isWinogradable && hasManyRows && 4 * weights <= limit && inside <= 256 << 20 { list.append(.winograd) }
         return list
     }
 

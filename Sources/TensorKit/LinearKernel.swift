@@ -5,7 +5,8 @@ public final class LinearKernel {
     public var precision = Precision.f32 {
         didSet { if precision != oldValue { packed.removeAll() } }
     }
-    /// Overrides the choice between the ways of calculating: "float32", "panels", "bfloat16", "halfStored" or "widened"; for tests.
+    /// Overrides the choice between the ways of calculating: "float32", "panels", "bfloat16", "halfStored",
+    /// "widened" or "half"; for tests.
     public var arithmetic: String?
     /// By slot: a plan runs on one thread at a time.
     private let plans = (0..<Parallel.slots).map { _ in PlanCache<LinearPlan.Key, LinearPlan?>() }
@@ -79,6 +80,9 @@ public final class LinearKernel {
             return plans.plan(for: key) { LinearPlan(inFeatures: inFeatures, outFeatures: outFeatures, key) }
         }
         if let forced = arithmetic.flatMap(LinearPlan.Arithmetic.init(rawValue:)) { return made(forced) ?? made(.float32) }
+        if precision == .fast && !key.isPlain && Self.isWorthHalfProducts(outFeatures, weights: inFeatures * outFeatures) {
+            return made(.half) ?? made(.float32)
+        }
         let isHalf =
             precision == .fast && !key.isPlain
             && ConvolutionKernel.isWorthHalving(inFeatures * outFeatures, numbers: key.rows * (inFeatures + outFeatures))
@@ -110,7 +114,7 @@ public final class LinearKernel {
             switch (isHalf, rows >= ConvolutionKernel.manyRows) {
             case (false, true): [.float32]
             case (false, false): [.float32, .panels]
-            case (true, true): [Self.multipliesHalvesFaster ? .bfloat16 : .widened]
+            case (true, true): [Self.fastestProducts == .bfloat16 ? .bfloat16 : .widened]
             case (true, false): [.bfloat16, .halfStored]
             }
         guard candidates.count > 1 else { return candidates[0] }
@@ -123,21 +127,32 @@ public final class LinearKernel {
         return chosen
     }
 
-    /// Whether this processor multiplies bfloat16 numbers faster than float32 ones: some have instructions that run at half the rate. Tried once.
-    static let multipliesHalvesFaster: Bool = {
+    /// Whether half-precision products are used in fast mode for weights of this size: this processor is fastest with them, and the outputs fill
+    /// panels.
+    static func isWorthHalfProducts(_ outputs: Int, weights: Int) -> Bool {
+        Precision.hasHalfProducts && weights >= 1 << 16 && outputs % HalfPanels.width == 0 && fastestProducts == .half
+    }
+
+    /// Which numbers this processor multiplies fastest: float32, bfloat16 (some have instructions for it that run at half the rate of float32) or
+    /// half precision. Tried once.
+    static let fastestProducts: LinearPlan.Arithmetic = {
         let (rows, features) = (512, 1024)
         let key = LinearPlan.Key(rows: rows, hasBias: false, hasResidual: false, activation: .identity, isPlain: false)
-        let ways: [LinearPlan.Arithmetic] = [.float32, .bfloat16]
+        var ways: [LinearPlan.Arithmetic] = [.float32]
+        if Precision.hasBrainFloat { ways.append(.bfloat16) }
+        if Precision.hasHalfProducts { ways.append(.half) }
         let weight = WeightSource(Tensor(zeros: [features, features]), version: 0)
         let (x, y) = (Tensor(zeros: [rows, features]), Tensor(zeros: [rows, features]))
-        let name = KernelLedger.shared.choice("products", among: ways.map(\.rawValue)) { name in
+        let name = KernelLedger.shared.choice(
+            "products of " + ways.map(\.rawValue).joined(separator: ", "), among: ways.map(\.rawValue)
+        ) { name in
             var key = key
             key.arithmetic = LinearPlan.Arithmetic(rawValue: name) ?? .float32
             return LinearPlan(inFeatures: features, outFeatures: features, key).map { (plan: $0, packed: PackedWeights()) }
         } run: { way in
             way.plan.run(x, way.packed, weight, bias: nil, residual: nil, into: y)
         }
-        return name == LinearPlan.Arithmetic.bfloat16.rawValue
+        return LinearPlan.Arithmetic(rawValue: name) ?? .float32
     }()
 
     /// Gradient of the input: gradient [..., out] times weight [out, in].

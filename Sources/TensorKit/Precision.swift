@@ -4,8 +4,10 @@ import COneDNN
 public enum Precision: String, Sendable, CaseIterable {
     /// Float32 throughout; within the tolerances of the tests against diffusers.
     case f32
-    /// Where the processor multiplies bfloat16 numbers: weights kept in bfloat16, products of bfloat16 numbers summed in float32 (or of
-    /// widened weights, whichever is faster here); norms, softmax and residual sums stay in float32. Elsewhere the same as `f32`.
+    /// Where the processor multiplies half-precision numbers fastest: large weights kept in half precision, products of such numbers, summed in
+    /// half precision over at most `HalfProduct.step` of them and in float32 beyond. Where it multiplies bfloat16 numbers: weights kept in bfloat16,
+    /// products of bfloat16 numbers summed in float32 (or of widened weights, whichever is faster here). Norms and residual sums stay in float32.
+    /// Elsewhere the same as `f32`.
     case fast
 
     /// Whether the processor has instructions for products of bfloat16 numbers (AVX512_BF16, AMX).
@@ -18,10 +20,16 @@ public enum Precision: String, Sendable, CaseIterable {
         #endif
     }()
 
+    /// Whether the processor has instructions for half-precision numbers (IEEE 754 binary16) in vectors of 32 lanes (AVX512_FP16), and this program
+    /// was compiled for it.
+    public static let hasHalfProducts = w2w_has_half_products != 0
+
     /// What `fast` means on this machine, in words for people.
     public static var meaningOfFast: String {
-        hasBrainFloat
-            ? "weights in bfloat16, products in bfloat16 or float32 by trial, Winograd"
-            : "float32 with Winograd (this processor has no bfloat16)"
+        hasHalfProducts
+            ? "weights in half precision, products in half precision or float32 by trial, Winograd"
+            : hasBrainFloat
+                ? "weights in bfloat16, products in bfloat16 or float32 by trial, Winograd"
+                : "float32 with Winograd (this processor has neither bfloat16 nor half-precision products)"
     }
 }

@@ -10,9 +10,10 @@ final class ConvolutionPlan {
         var algorithm: ConvolutionAlgorithm
     }
 
-    /// nil where `panels` does the work.
+    /// nil where `panels` or `half` do the work.
     private let primitive: DNNPrimitive?
     private let panels: PanelLayout?
+    private let half: HalfPanels?
     /// The weight as files have it.
     private let plainWeights: DNN.Descriptor
     let kept: KeptWeights
@@ -27,7 +28,7 @@ final class ConvolutionPlan {
 
     var implementation: String {
         primitive?.implementation.appending(kept.isWidened ? ", widened" : "")
-            ?? (panels?.isHalf == true ? "panels in half" : "panels")
+            ?? (half != nil ? "half" : panels?.isHalf == true ? "panels in bfloat16" : "panels")
     }
 
     init?(_ geometry: ConvolutionGeometry, _ key: Key) {
@@ -36,6 +37,17 @@ final class ConvolutionPlan {
         self.key = key
         output = geometry.outputShape(of: key.input)
         plainWeights = DNN.descriptor(geometry.weightShape, dnnl_oihw)
+        if key.algorithm == .half {
+            guard
+                let half = HalfPanels(
+                    outputs: geometry.outChannels, channels: geometry.inChannels, height: geometry.kernelHeight,
+                    columns: geometry.kernelWidth)
+            else { return nil }
+            (self.half, panels, primitive, kept) = (half, nil, nil, KeptWeights(half.descriptor))
+            isFused = key.activation == .identity
+            return
+        }
+        half = nil
         let simple = !key.hasResidual && key.activation == .identity
         let winograd = key.algorithm == .winograd
         let ownsKernel = key.algorithm == .panels || key.algorithm == .halfStored
@@ -132,8 +144,14 @@ final class ConvolutionPlan {
 
     /// As a product of matrices: what each position sees, side by side, times the weights.
     private func multiply(_ x: Tensor, _ weights: UnsafeMutableRawPointer, _ bias: Tensor?, into y: Tensor, adds: Bool) {
-        guard let panels else { return }
         let positions = output[0] * output[1] * output[2]
+        if let half {
+            HalfProduct(panels: half).multiply(
+                .image(HalfImage(x, geometry, output: output)), rows: positions, weights: weights, bias: bias?.pointer,
+                into: y.pointer, adds: adds)
+            return
+        }
+        guard let panels else { return }
         let block = min(positions, max(96, (8 << 20) / (4 * panels.inputs)) / 12 * 12)
         let columns = Tensor(uninitialized: [block, panels.inputs])
         var first = 0

@@ -14,6 +14,8 @@ final class LinearPlan {
         case widened
         /// Float32 with the weight fetched ahead of its use (`PanelLayout`).
         case panels
+        /// Both operands in half precision, short sums too (`HalfProduct`).
+        case half
     }
 
     struct Key: Equatable {
@@ -26,9 +28,10 @@ final class LinearPlan {
         var arithmetic = Arithmetic.float32
     }
 
-    /// nil where `panels` does the work.
+    /// nil where `panels` or `half` do the work.
     private let primitive: DNNPrimitive?
     private let panels: PanelLayout?
+    private let half: HalfPanels?
     /// The weight as files have it.
     private let plainWeights: DNN.Descriptor
     let kept: KeptWeights
@@ -41,7 +44,7 @@ final class LinearPlan {
 
     var implementation: String {
         primitive?.implementation.appending(kept.isWidened ? ", widened" : "")
-            ?? (panels?.isHalf == true ? "panels in half" : "panels")
+            ?? (half != nil ? "half" : panels?.isHalf == true ? "panels in bfloat16" : "panels")
     }
 
     init?(inFeatures: Int, outFeatures: Int, _ key: Key) {
@@ -54,6 +57,13 @@ final class LinearPlan {
         // A matrix product's second operand is [in, out]; PyTorch's [out, in] is its transpose.
         let plainWeights = DNN.descriptor([inFeatures, outFeatures], dnnl_ba)
         self.plainWeights = plainWeights
+        if key.arithmetic == .half {
+            guard !key.isPlain, let half = HalfPanels(outputs: outFeatures, channels: inFeatures) else { return nil }
+            (self.half, panels, primitive, kept) = (half, nil, nil, KeptWeights(half.descriptor))
+            isFused = key.activation == .identity
+            return
+        }
+        half = nil
         func source(_ type: dnnl_data_type_t) -> DNN.Descriptor { DNN.descriptor([key.rows, inFeatures], dnnl_ab, type) }
         func describe(_ post: DNNPostOperations, _ type: dnnl_data_type_t) -> dnnl_primitive_desc_t? {
             var (from, to, bias) = (source(type), target, bias)
@@ -122,9 +132,13 @@ final class LinearPlan {
     private func run(_ x: Tensor, _ weights: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
         guard let primitive else {
             if let residual, isFused { Kernels.copy(residual, into: y) }
-            panels?.multiply(
-                x.pointer, rows: key.rows, weights: weights, bias: bias?.pointer, into: y.pointer,
-                adds: residual != nil && isFused)
+            let adds = residual != nil && isFused
+            if let half {
+                HalfProduct(panels: half).multiply(
+                    .matrix(x.pointer), rows: key.rows, weights: weights, bias: bias?.pointer, into: y.pointer, adds: adds)
+            } else {
+                panels?.multiply(x.pointer, rows: key.rows, weights: weights, bias: bias?.pointer, into: y.pointer, adds: adds)
+            }
             return
         }
         var source = x

@@ -73,7 +73,7 @@ final class PackedWeights: Sendable {
             {
                 state.entries.remove(at: oldest)
             }
-            let tensor = Tensor(apart: [(DNN.size(descriptor) + 3) / 4])
+            let tensor = Tensor(apart: [((HalfPanels(descriptor)?.bytes ?? DNN.size(descriptor)) + 3) / 4])
             Self.fill(tensor, weight, plain, descriptor)
             state.entries.append(
                 Entry(descriptor: descriptor, version: weight.version, tensor: tensor, lastUse: state.clock))
@@ -83,18 +83,9 @@ final class PackedWeights: Sendable {
 
     private static func fill(_ target: Tensor, _ weight: WeightSource, _ plain: DNN.Descriptor, _ descriptor: DNN.Descriptor) {
         Profile.measure("packing", "") {
-            if let packing = PanelPacking(descriptor) {
-                switch weight.content {
-                case .tensor(let tensor):
-                    packing.fill(UnsafeMutableRawPointer(target.pointer)) {
-                        $1.update(from: tensor.pointer + $0.lowerBound, count: $0.count)
-                    }
-                case .stored(let stored):
-                    packing.fill(UnsafeMutableRawPointer(target.pointer), read: stored.read)
-                    stored.release()
-                }
-                return
-            }
+            let bytes = UnsafeMutableRawPointer(target.pointer)
+            if let panels = HalfPanels(descriptor) { return readingThrough(weight) { panels.fill(bytes, read: $0) } }
+            if let packing = PanelPacking(descriptor) { return readingThrough(weight) { packing.fill(bytes, read: $0) } }
             var source: Tensor
             switch weight.content {
             case .tensor(let tensor): source = tensor
@@ -108,6 +99,18 @@ final class PackedWeights: Sendable {
             reorder.bind(0, source.pointer)
             reorder.bind(1, target.pointer)
             reorder.run()
+        }
+    }
+
+    /// Calls `body` with what gives elements of a weight by their numbers, then lets go of the pages that it lies in.
+    private static func readingThrough(
+        _ weight: WeightSource, _ body: (@escaping (_ range: Range<Int>, _ into: UnsafeMutablePointer<Float>) -> Void) -> Void
+    ) {
+        switch weight.content {
+        case .tensor(let tensor): body { $1.update(from: tensor.pointer + $0.lowerBound, count: $0.count) }
+        case .stored(let stored):
+            body(stored.read)
+            stored.release()
         }
     }
 }

@@ -1,0 +1,181 @@
+import COneDNN
+
+/// Products of half-precision numbers: twice as many to an instruction as of float32 where the processor has them (AVX512_FP16).
+///
+/// Sums of up to `step` products are kept in half precision, then added to float32 sums, so the error does not grow with the number of inputs
+/// (about 1.2e-3 of the result, less than bfloat16's operands alone would make it). Rows are scaled by a power of two to below `rowBound`,
+/// weights to below two: the sum of `step` products stays below half precision's largest number, whatever the numbers are.
+struct HalfProduct {
+    /// Products that are summed in half precision at most: 2 * 128 * 96 < 65504.
+    static let step = 96
+    static let rowBound: Float = 128
+    /// Rows whose inputs are prepared together.
+    static let rowBlock = 132
+    /// Inputs that are prepared together; a panel's share of as many stays in the first cache.
+    static let chunk = 256
+    /// Words from one prepared row to the next.
+    static let rowStride = chunk + 16
+
+    /// Where rows come from.
+    enum Source {
+        /// One after the other, `panels.inputs` numbers each.
+        case matrix(UnsafeMutablePointer<Float>)
+        /// What the positions of a convolution's result see.
+        case image(HalfImage)
+    }
+
+    let panels: HalfPanels
+
+    /// y = x W + bias, or y + x W + bias.
+    /// - Parameters:
+    ///   - source: rows of inputs.
+    ///   - rows: number of rows.
+    ///   - weights: in these panels.
+    ///   - bias: one number for each output, or nil.
+    ///   - y: rows of `outputs` numbers.
+    ///   - adds: keeps what lies in `y`.
+    func multiply(
+        _ source: Source, rows: Int, weights: UnsafeMutableRawPointer, bias: UnsafeMutablePointer<Float>?,
+        into y: UnsafeMutablePointer<Float>, adds: Bool
+    ) {
+        let count = panels.outputs / HalfPanels.width
+        let threads = rows * panels.inputs * panels.outputs < 1 << 18 ? 1 : Parallel.threads
+        let splitsRows = rows >= 96 * threads || count < threads
+        let parts = splitsRows ? min(threads, (rows + 11) / 12) : min(threads, count)
+        let scratch = Tensor(uninitialized: [parts, Self.rowBlock * Self.rowStride])
+        let buffers = UnsafeMutableRawPointer(scratch.pointer).bindMemory(to: UInt32.self, capacity: scratch.count)
+        Parallel.run(parts) { part in
+            let buffer = buffers + part * Self.rowBlock * Self.rowStride
+            if splitsRows {
+                let tiles = (rows + 11) / 12
+                let range = min(rows, tiles * part / parts * 12)..<min(rows, tiles * (part + 1) / parts * 12)
+                multiply(source, range, weights, 0..<count, bias, y, adds, buffer)
+            } else {
+                multiply(source, 0..<rows, weights, count * part / parts..<count * (part + 1) / parts, bias, y, adds, buffer)
+            }
+        }
+        withExtendedLifetime(scratch) {}
+    }
+
+    private func multiply(
+        _ source: Source, _ rows: Range<Int>, _ weights: UnsafeMutableRawPointer, _ range: Range<Int>,
+        _ bias: UnsafeMutablePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ adds: Bool,
+        _ buffer: UnsafeMutablePointer<UInt32>
+    ) {
+        guard !rows.isEmpty else { return }
+        // Blocks of equal numbers of whole tiles, and chunks of equal numbers of channels, but for the last.
+        let blocks = (rows.count + Self.rowBlock - 1) / Self.rowBlock
+        let blockRows = ((rows.count + 11) / 12 + blocks - 1) / blocks * 12
+        let pieces = (panels.channels + Self.chunk - 1) / Self.chunk
+        let depth = ((panels.channels + 15) / 16 + pieces - 1) / pieces * 16
+        let taps = panels.inputs / panels.channels
+        func block(_ panel: Int, _ input: Int) -> UnsafeMutableRawPointer {
+            panels.panel(panel, in: weights) + input * HalfPanels.width * 2
+        }
+        for first in stride(from: rows.lowerBound, to: rows.upperBound, by: blockRows) {
+            let count = min(blockRows, rows.upperBound - first)
+            let scale = scale(source, first, count)
+            for tap in 0..<taps {
+                for channel in stride(from: 0, to: panels.channels, by: depth) {
+                    let inputs = min(depth, panels.channels - channel)
+                    prepare(source, first, count, tap, channel, inputs, scale, buffer)
+                    let isFirst = tap == 0 && channel == 0
+                    let at = tap * panels.channels + channel
+                    for panel in range {
+                        let b = block(panel, at)
+                        // What comes next is asked for while this is calculated.
+                        var next = b
+                        if panel + 1 < range.upperBound {
+                            next = block(panel + 1, at)
+                        } else if at + inputs < panels.inputs {
+                            next = block(range.lowerBound, at + inputs)
+                        }
+                        let column = panel * HalfPanels.width
+                        HalfTile.run(
+                            rows: count, a: buffer, b: b, depth: inputs, c: y + first * panels.outputs + column,
+                            outputs: panels.outputs, bias: isFirst ? bias.map { $0 + column } : nil, keeps: adds || !isFirst,
+                            factor: panels.factor(panel, in: weights) / scale, ahead: next)
+                    }
+                }
+            }
+        }
+    }
+
+    private func scale(_ source: Source, _ first: Int, _ count: Int) -> Float {
+        switch source {
+        case .matrix(let x):
+            HalfMath.scale(
+                largest: HalfMath.largest(x + first * panels.inputs, count: count * panels.inputs), below: Self.rowBound)
+        case .image(let image): image.scale
+        }
+    }
+
+    /// Brings some inputs of some rows into the buffer.
+    private func prepare(
+        _ source: Source, _ first: Int, _ count: Int, _ tap: Int, _ channel: Int, _ inputs: Int, _ scale: Float,
+        _ buffer: UnsafeMutablePointer<UInt32>
+    ) {
+        switch source {
+        case .matrix(let x):
+            for row in 0..<count {
+                HalfMath.double(
+                    x + (first + row) * panels.inputs + channel, count: inputs, factor: scale, into: buffer + row * Self.rowStride
+                )
+            }
+        case .image(let image):
+            for row in 0..<count {
+                let to = buffer + row * Self.rowStride
+                if let from = image.pixel(first + row, tap) {
+                    HalfMath.double(from + channel, count: inputs, factor: scale, into: to)
+                } else {
+                    to.update(repeating: 0, count: inputs)
+                }
+            }
+        }
+    }
+}
+
+/// An image whose patches are a convolution's rows.
+struct HalfImage {
+    private let x: UnsafeMutablePointer<Float>
+    private let geometry: ConvolutionGeometry
+    private let height, width, outHeight, outWidth: Int
+    /// Power of two that brings all numbers below `HalfProduct.rowBound`.
+    let scale: Float
+
+    /// - Parameters:
+    ///   - x: [N, H, W, in], which outlives this.
+    ///   - geometry: of the convolution.
+    ///   - output: shape of the result.
+    init(_ x: Tensor, _ geometry: ConvolutionGeometry, output: [Int]) {
+        self.x = x.pointer
+        self.geometry = geometry
+        (height, width, outHeight, outWidth) = (x.shape[1], x.shape[2], output[1], output[2])
+        scale = HalfMath.scale(largest: Self.largest(x), below: HalfProduct.rowBound)
+    }
+
+    /// The largest magnitude of all elements.
+    static func largest(_ x: Tensor) -> Float {
+        let parts = x.count < 1 << 16 ? 1 : Parallel.threads
+        var tops = [Float](repeating: 0, count: parts)
+        let source = x.pointer
+        tops.withUnsafeMutableBufferPointer { tops in
+            let tops = tops
+            Parallel.run(parts) { part in
+                let start = x.count * part / parts
+                tops[part] = HalfMath.largest(source + start, count: x.count * (part + 1) / parts - start)
+            }
+        }
+        return tops.max() ?? 0
+    }
+
+    /// The channels that position `row` of the result sees under a position of the kernel; nil beyond the edge.
+    @inline(__always)
+    func pixel(_ row: Int, _ tap: Int) -> UnsafeMutablePointer<Float>? {
+        let (sample, within) = (row / (outHeight * outWidth), row % (outHeight * outWidth))
+        let y = within / outWidth * geometry.stride - geometry.padding.top + tap / geometry.kernelWidth
+        let x = within % outWidth * geometry.stride - geometry.padding.left + tap % geometry.kernelWidth
+        guard y >= 0, y < height, x >= 0, x < width else { return nil }
+        return self.x + ((sample * height + y) * width + x) * geometry.inChannels
+    }
+}

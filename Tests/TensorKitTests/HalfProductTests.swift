@@ -1,0 +1,125 @@
+import NumericalTesting
+import Testing
+
+@testable import TensorKit
+
+/// Products of half-precision numbers against the plain loops. They are right on every processor, so these tests run on every one.
+@Suite struct HalfProductTests {
+    /// Operands are rounded to eleven bits, short sums too: 1.3e-3 of the result's size on average. A single input that is left out shows.
+    static let tolerance: Float = 4e-3
+
+    @Test(arguments: [1, 3, 12, 13, 77, 300]) func linearLayers(_ rows: Int) {
+        for (inputs, outputs) in [(1, 64), (64, 64), (323, 128), (1024, 192)] {
+            let x = randomTensor([rows, inputs], seed: 1)
+            let weight = randomTensor([outputs, inputs], seed: 2, scale: 0.3)
+            let (bias, residual) = (randomTensor([outputs], seed: 3), randomTensor([rows, outputs], seed: 4))
+            let kernel = LinearKernel(inFeatures: inputs, outFeatures: outputs)
+            kernel.arithmetic = "half"
+            let plain = PlainKernels.linear(x, weight: weight, bias: bias)
+            let shape = "\(rows) x \(inputs) to \(outputs)"
+            expectClose(kernel.forward(x, weight: weight, version: 0, bias: bias), plain, tolerance: Self.tolerance, shape)
+            expectClose(
+                kernel.forward(x, weight: weight, version: 0, bias: bias, adding: residual, activation: .silu),
+                PlainKernels.apply(.silu, Kernels.add(plain, residual)), tolerance: Self.tolerance, shape + ", residual and SiLU")
+            let bytes = 2 * inputs * outputs + 4 * outputs / HalfPanels.width
+            #expect(kernel.layoutBytes == bytes, "\(kernel.layoutBytes) bytes for \(shape)")
+        }
+    }
+
+    @Test(arguments: [[1, 4, 4, 64], [2, 5, 7, 33], [3, 8, 12, 64], [1, 9, 3, 320], [1, 17, 15, 16]])
+    func convolutions(_ input: [Int]) {
+        let paddings = [Padding(1), Padding(top: 0, bottom: 1, left: 0, right: 1)]
+        for (stride, padding, height) in [(1, paddings[0], 3), (2, paddings[0], 3), (2, paddings[1], 3), (1, paddings[0], 1)] {
+            let geometry = ConvolutionGeometry(
+                inChannels: input[3], outChannels: 128, kernelHeight: height, kernelWidth: 3, stride: stride, padding: padding)
+            let x = randomTensor(input, seed: 1)
+            let weight = randomTensor(geometry.weightShape, seed: 2, scale: 0.2)
+            let bias = randomTensor([128], seed: 3)
+            let kernel = ConvolutionKernel(geometry)
+            kernel.algorithm = .half
+            let plain = PlainKernels.convolution(x, weight: weight, bias: bias, geometry: geometry)
+            let residual = randomTensor(plain.shape, seed: 4)
+            let shape = "\(input), \(height)x3/\(stride)"
+            expectClose(kernel.forward(x, weight: weight, version: 0, bias: bias), plain, tolerance: Self.tolerance, shape)
+            expectClose(
+                kernel.forward(x, weight: weight, version: 0, bias: bias, adding: residual), Kernels.add(plain, residual),
+                tolerance: Self.tolerance, shape + ", residual")
+        }
+    }
+
+    /// Half precision ends at 65504 and loses bits below 6e-5; scaling keeps all sizes inside.
+    @Test(arguments: [(1, 1), (1e6, 1), (1, 1e6), (1e12, 1e9), (1e-9, 1e-8), (1e20, 1e-15), (65504, 65504)] as [(Float, Float)])
+    func numbersOfAllSizes(_ size: Float, _ weightSize: Float) {
+        let (x, weight) = (randomTensor([30, 400], seed: 1, scale: size), randomTensor([64, 400], seed: 2, scale: weightSize))
+        let kernel = LinearKernel(inFeatures: 400, outFeatures: 64)
+        kernel.arithmetic = "half"
+        let plain = PlainKernels.linear(x, weight: weight, bias: nil)
+        expectClose(
+            kernel.forward(x, weight: weight, version: 0), plain, tolerance: Self.tolerance, "\(size) times \(weightSize)")
+    }
+
+    /// The largest sums there can be: all products of one sign and of the largest size.
+    @Test(arguments: [1.99, 1, 65504] as [Float]) func sumsOfOneSignStayFinite(_ size: Float) {
+        let (rows, inputs, outputs) = (14, 2048, 64)
+        let (x, weight) = (Tensor(uninitialized: [rows, inputs]), Tensor(uninitialized: [outputs, inputs]))
+        x.pointer.update(repeating: size, count: x.count)
+        weight.pointer.update(repeating: -size, count: weight.count)
+        let kernel = LinearKernel(inFeatures: inputs, outFeatures: outputs)
+        kernel.arithmetic = "half"
+        let plain = PlainKernels.linear(x, weight: weight, bias: nil)
+        expectClose(kernel.forward(x, weight: weight, version: 0), plain, tolerance: 1e-2, "sums of \(size)")
+    }
+
+    /// Rows far apart in size in one block, which has one scale: the small ones keep their digits.
+    @Test func smallRowsBesideLargeOnes() {
+        let x = randomTensor([40, 256], seed: 1)
+        for row in 0..<40 where row % 2 == 0 {
+            for i in 0..<256 { x.pointer[row * 256 + i] *= 1e-3 }
+        }
+        let weight = randomTensor([64, 256], seed: 2)
+        let kernel = LinearKernel(inFeatures: 256, outFeatures: 64)
+        kernel.arithmetic = "half"
+        let (found, plain) = (
+            kernel.forward(x, weight: weight, version: 0), PlainKernels.linear(x, weight: weight, bias: nil)
+        )
+        for row in 0..<40 {
+            expectClose(
+                found.rows(row..<row + 1), plain.rows(row..<row + 1), tolerance: Self.tolerance, "row \(row)")
+        }
+    }
+
+    /// What is not finite in float32 is not made finite.
+    @Test(arguments: [Float.infinity, .nan]) func whatIsNotFiniteStaysSo(_ value: Float) {
+        let (x, weight) = (randomTensor([3, 128], seed: 1), randomTensor([64, 128], seed: 2))
+        x.pointer[130] = value
+        let kernel = LinearKernel(inFeatures: 128, outFeatures: 64)
+        kernel.arithmetic = "half"
+        let found = kernel.forward(x, weight: weight, version: 0)
+        for i in 64..<128 { #expect(!found.pointer[i].isFinite) }
+    }
+
+    @Test func outputsThatFillNoPanelAreLeftToOthers() {
+        let (x, weight) = (randomTensor([20, 64], seed: 1), randomTensor([96, 64], seed: 2))
+        let kernel = LinearKernel(inFeatures: 64, outFeatures: 96)
+        kernel.arithmetic = "half"
+        expectClose(
+            kernel.forward(x, weight: weight, version: 0), PlainKernels.linear(x, weight: weight, bias: nil), "96 outputs")
+    }
+
+    @Test func vectorsKeepEveryNumber() {
+        // All 65,536 half-precision numbers survive widening and narrowing; doubled words hold them twice.
+        for first in Swift.stride(from: 0, to: 1 << 16, by: 16) {
+            var half = SIMD16<UInt16>()
+            for i in 0..<16 { half[i] = UInt16(first + i) }
+            let wide = HalfMath.widen(unsafeBitCast(half, to: SIMD16<Float16>.self))
+            let back = HalfMath.narrow(wide)
+            let words = HalfMath.doubled(back)
+            for i in 0..<16 {
+                let expected = Float(Float16(bitPattern: half[i]))
+                #expect(wide[i] == expected || (wide[i].isNaN && expected.isNaN))
+                #expect(back[i].bitPattern == half[i] || back[i].isNaN)
+                #expect(words[i] == UInt32(back[i].bitPattern) * 0x1_0001)
+            }
+        }
+    }
+}
