@@ -26,13 +26,22 @@ public final class Conv2d: Module, PrecisionAdjustable {
     ///   - stride: distance of neighbouring outputs in the input.
     ///   - padding: zeros around the image; differs by side in the `Downsample2D` of the AutoencoderKL encoder.
     ///   - bias: whether there is one.
-    public init(inChannels: Int, outChannels: Int, kernelSize: Int, stride: Int = 1, padding: Padding, bias: Bool = true) {
-        kernel = ConvolutionKernel(
+    public convenience init(
+        inChannels: Int, outChannels: Int, kernelSize: Int, stride: Int = 1, padding: Padding, bias: Bool = true
+    ) {
+        self.init(
             ConvolutionGeometry(
                 inChannels: inChannels, outChannels: outChannels, kernelHeight: kernelSize, kernelWidth: kernelSize,
-                stride: stride, padding: padding))
-        weight = Parameter(shape: kernel.geometry.weightShape)
-        self.bias = bias ? Parameter(shape: [outChannels]) : nil
+                stride: stride, padding: padding), bias: bias)
+    }
+
+    /// - Parameters:
+    ///   - geometry: channels, kernel (which need not be square), stride and padding.
+    ///   - bias: whether there is one.
+    public init(_ geometry: ConvolutionGeometry, bias: Bool = true) {
+        kernel = ConvolutionKernel(geometry)
+        weight = Parameter(shape: geometry.weightShape)
+        self.bias = bias ? Parameter(shape: [geometry.outChannels]) : nil
     }
 
     /// The same padding on all sides.

@@ -19,6 +19,6 @@ extension Space {
     /// What measures how much a step of a walk changes a face: the space's embedder, or low frequencies of the pictures where it has none.
     /// - Throws: `CheckpointError`, `SpaceError` or `StateDictionaryMismatch` when there is an embedder that cannot be opened.
     public func faceDistance() throws -> any FaceDistance {
-        try faceEmbedder().map(EmbeddingDistance.init) ?? LowFrequencyDistance()
+        try faceEmbedder().map { EmbeddingDistance($0) } ?? LowFrequencyDistance()
     }
 }

@@ -38,11 +38,11 @@ final class Studio {
     /// What tells how much a step of a walk changes the face. A damaged embedder is no reason to draw no walk.
     private(set) lazy var faceDistance: any FaceDistance = (try? space.faceDistance()) ?? LowFrequencyDistance()
 
-    private var knownEmbedder: FaceEmbedder??
+    private var knownEmbedder: (any FaceEmbedding)??
 
     /// The face embedder of the space, or nil; opened once.
     /// - Throws: `CheckpointError`, `SpaceError` or `StateDictionaryMismatch` when its files are damaged.
-    func embedder() throws -> FaceEmbedder? {
+    func embedder() throws -> (any FaceEmbedding)? {
         if let knownEmbedder { return knownEmbedder }
         let opened = try space.faceEmbedder()
         knownEmbedder = .some(opened)

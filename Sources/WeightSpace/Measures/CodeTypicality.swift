@@ -109,8 +109,8 @@ extension Space {
 
     /// The face embedder of the space, or nil when it has none.
     /// - Throws: `CheckpointError`, `SpaceError` or `StateDictionaryMismatch` when its files are damaged.
-    public func faceEmbedder() throws -> FaceEmbedder? {
+    public func faceEmbedder() throws -> (any FaceEmbedding)? {
         guard let path = manifest.paths[.embedder] else { return nil }
-        return try FaceEmbedder(contentsOf: Self.url(path, folder: folder))
+        return try FaceEmbedders.open(Self.url(path, folder: folder))
     }
 }

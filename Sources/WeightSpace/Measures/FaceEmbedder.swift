@@ -41,6 +41,8 @@ public final class FaceEmbedder: Module, FaceEmbedding {
     }
 
     public var embeddingDimension: Int { configuration.embeddingDim }
+    public var imageSize: Int { configuration.imageSize }
+    public var title: String { "the space's embedder" }
 
     /// - Parameters:
     ///   - x: pictures from -1 to 1, [N, imageSize, imageSize, 3].
@@ -64,14 +66,7 @@ public final class FaceEmbedder: Module, FaceEmbedding {
     /// What the network sees of pictures: the middle square at `imageSize`, from -1 to 1.
     /// - Returns: [N, imageSize, imageSize, 3]
     func pixels(of images: [RGBImage]) -> Tensor {
-        let side = configuration.imageSize
-        let result = Tensor(uninitialized: [images.count, side, side, 3])
-        for (index, image) in images.enumerated() {
-            let small = image.middleSquare.resized(width: side, height: side, filter: .box)
-            let target = result.pointer + index * side * side * 3
-            for (i, value) in small.pixels.enumerated() { target[i] = Float(value) / 127.5 - 1 }
-        }
-        return result
+        squares(of: images) { $0 / 127.5 - 1 }
     }
 
     /// One halving of the sides.

@@ -137,22 +137,4 @@ extension FaceEmbedder {
             parameter.value = Tensor(parameter.shape, values)
         }
     }
-
-    /// How well people are told apart by their photographs.
-    /// - Parameters:
-    ///   - people: places in the album.
-    ///   - album: the photographs.
-    /// - Returns: against all other people, and against those of equal skin and hair (nil when labels do not tell).
-    func separation(of people: [Int], in album: PhotoAlbum) -> (all: Separation, alike: Separation?) {
-        let pictures = people.flatMap { album.photos[$0] }
-        let owners = people.flatMap { person in album.photos[person].map { _ in person } }
-        let points = embeddings(of: pictures)
-        let cosines = FaceLikeness.cosines(points, points).array
-        let all = Separation.pairs(cosines: cosines, people: owners)
-        guard !album.kinds.isEmpty else { return (Separation(same: all.same, different: all.different), nil) }
-        let alike = Separation.pairs(cosines: cosines, people: owners) { album.kinds[$0] == album.kinds[$1] }
-        return (
-            Separation(same: all.same, different: all.different), Separation(same: alike.same, different: alike.different)
-        )
-    }
 }

@@ -15,7 +15,7 @@ public final class Evaluation {
     private let pcaStandardized: WeightPCA
     /// Codes of the training identities in the weight VAE, [N, d], and their log variances; empty without one.
     private let codes: (means: [Float], logVariances: [Float])
-    private let embedder: FaceEmbedder?
+    private let embedder: (any FaceEmbedding)?
     private let album: PhotoAlbum?
     private let prompts: [String]
     private var remarks: [String] = []
@@ -33,7 +33,7 @@ public final class Evaluation {
     /// - Parameters:
     ///   - space: with LoRA vectors.
     ///   - plan: how much work is done.
-    ///   - embedder: the `embedder.json` of another space, which compares the faces instead of the space's own.
+    ///   - embedder: what compares the faces instead of the space's own embedder: an `embedder.json`, or FaceNet's weights.
     ///   - photos: the folder of the identities' photographs, instead of the space's own.
     /// - Throws: `SpaceError` when the space carries no vectors, too few of them, or the plan cannot be; what opening embedder and photographs
     ///   throws.
@@ -79,10 +79,10 @@ public final class Evaluation {
                 rows.train.flatMap { all[($0 * d)..<(($0 + 1) * d)] },
                 rows.train.flatMap { variances[($0 * d)..<(($0 + 1) * d)] }
             )
-        self.embedder = try embedder.map { try FaceEmbedder(contentsOf: $0) } ?? space.faceEmbedder()
+        self.embedder = try embedder.map(FaceEmbedders.open) ?? space.faceEmbedder()
         if self.embedder == nil { remarks.append("No faces were measured: the space has no embedder (`w2w train --embedder`).") }
         let photos = photos ?? space.manifest.paths[.photos].map { Space.url($0, folder: space.folder) }
-        if let side = self.embedder?.configuration.imageSize {
+        if let side = self.embedder?.imageSize {
             album = try photos.map { try PhotoAlbum($0, labels: space.identities, side: side) }
         } else {
             album = nil
@@ -110,7 +110,7 @@ public final class Evaluation {
     public func run(drawn: @escaping (Int) throws -> Void) throws -> EvaluationReport {
         var report = EvaluationReport(
             spaceName: space.manifest.name, plan: plan, defaultSource: space.vae == nil ? "pca_prior" : "vae_blended",
-            model: space.vae?.title ?? "PCA", embedder: embedder?.record)
+            model: space.vae?.title ?? "PCA", embedder: embedder?.record ?? separation(), embedderTitle: embedder?.title)
         defer { found = report }
         report.reconstruction = reconstruction()
         if let d = space.vae?.latentDimension {
@@ -125,6 +125,17 @@ public final class Evaluation {
         }
         report.remarks = remarks
         return report
+    }
+
+    /// How well an embedder without a record of its own tells the held-out people apart by their photographs; nil without any.
+    private func separation() -> FaceEmbedderRecord? {
+        guard let embedder, let album else { return nil }
+        let wanted = Set(rows.heldOut)
+        let people = album.rows.indices.filter { wanted.contains(album.rows[$0]) }
+        guard people.count >= 2 else { return nil }
+        let (all, alike) = embedder.separation(of: people, in: album)
+        return FaceEmbedderRecord(
+            members: [.init("test", all.json)] + (alike.map { [.init("test_same_skin_and_hair", $0.json)] } ?? []))
     }
 
     private func reconstruction() -> EvaluationReport.ReconstructionPart {
@@ -165,7 +176,7 @@ public final class Evaluation {
 }
 
 extension Evaluation {
-    private func draw(_ painter: FacePainter, _ embedder: FaceEmbedder, _ report: inout EvaluationReport) throws {
+    private func draw(_ painter: FacePainter, _ embedder: any FaceEmbedding, _ report: inout EvaluationReport) throws {
         let references = references(embedder)
         let people = min(plan.people, rows.heldOut.count)
         let chosen = (0..<people).map { $0 * rows.heldOut.count / people }
@@ -202,7 +213,7 @@ extension Evaluation {
         var names: [String]
     }
 
-    private func references(_ embedder: FaceEmbedder) -> References? {
+    private func references(_ embedder: any FaceEmbedding) -> References? {
         guard let album else { return nil }
         func centres(_ rows: [Int]) -> (Tensor, [String]) {
             let wanted = Set(rows)

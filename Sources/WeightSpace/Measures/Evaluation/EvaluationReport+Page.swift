@@ -70,7 +70,7 @@ extension EvaluationReport {
         var lines = ["# What the space \"\(spaceName)\" is worth", "", "Model: \(model). `report.json` has all numbers.", ""]
         if let embedder, let dPrime = embedder.dPrime {
             lines += [
-                "Faces are compared by the space's embedder. It tells people whom it never saw apart with d' "
+                "Faces are compared by \(embedderTitle ?? "an embedder"). It tells people whom it never saw apart with d' "
                     + "\(Self.figure(dPrime))"
                     + (embedder.hardDPrime.map { " (\(Self.figure($0)) against others of equal skin and hair)" } ?? "")
                     + ".", "",

@@ -59,6 +59,8 @@ public struct EvaluationReport {
     var defaultSource: String
     var model: String
     var embedder: FaceEmbedderRecord?
+    /// What compared the faces, in words for the page; nil when none were.
+    var embedderTitle: String?
     var reconstruction: ReconstructionPart?
     var posterior: Posterior?
     var axes: [AxisPart] = []
@@ -110,7 +112,7 @@ extension EvaluationReport {
                 .init(
                     "embedder",
                     .object([
-                        .init("d_prime", number(embedder.dPrime)),
+                        .init("title", embedderTitle.map { .string($0) } ?? .null), .init("d_prime", number(embedder.dPrime)),
                         .init("d_prime_same_skin_and_hair", number(embedder.hardDPrime)),
                     ])))
         }
