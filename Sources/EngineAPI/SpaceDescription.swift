@@ -70,6 +70,9 @@ public struct AxisDescription: Sendable, Hashable {
     public var variance: Float
     /// How strongly the axis acts: mean change of the decoded LoRA vector for one sigma, relative to the strongest axis, 0...1.
     public var effect: Float
+    /// What one sigma does to the face: half the distance of the face embedder's points (0...2) one sigma up and one down, as `w2w evaluate
+    /// --update-axes` measures it; nil where nobody has.
+    public var faceEffect: Float?
     public var isActive: Bool
     /// Mean of the aggregated posterior: where a slider stands at zero.
     public var mean: Float
@@ -91,7 +94,7 @@ public struct AxisDescription: Sendable, Hashable {
 
     public init(
         index: Int, kl: Float, variance: Float, effect: Float, isActive: Bool, mean: Float, deviation: Float,
-        correlations: [Correlation] = []
+        correlations: [Correlation] = [], faceEffect: Float? = nil
     ) {
         self.index = index
         self.kl = kl
@@ -101,6 +104,7 @@ public struct AxisDescription: Sendable, Hashable {
         self.mean = mean
         self.deviation = deviation
         self.correlations = correlations
+        self.faceEffect = faceEffect
     }
 }
 

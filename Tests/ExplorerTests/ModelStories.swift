@@ -64,6 +64,18 @@ import Testing
         #expect(story.all.contains { if case .cancel = $0 { true } else { false } })
     }
 
+    @Test("the passport says what an axis does to the face where that was measured, and nothing where it was not")
+    func faceEffect() throws {
+        for measured in [Float(0.21), nil] {
+            var town = Self.town(.vae)
+            for index in town.axes.indices { town.axes[index].faceEffect = measured }
+            var story = Story.opened(town)
+            story.press("p")
+            #expect(story.screen.contains("· face 0.21 · KL") == (measured != nil))
+            #expect(story.screen.contains("· face") == (measured != nil))
+        }
+    }
+
     @Test("a face of the passport is clicked: the axis goes there")
     func clickFace() throws {
         var story = Story.opened(Self.town(.vae))

@@ -52,7 +52,8 @@ extension AxisDescription {
         self.init(
             index: axis.index, kl: axis.kl, variance: axis.variance, effect: axis.effect, isActive: axis.isActive,
             mean: axis.mean, deviation: axis.deviation,
-            correlations: axis.correlations.map { Correlation(attribute: $0.attribute, value: $0.value) })
+            correlations: axis.correlations.map { Correlation(attribute: $0.attribute, value: $0.value) },
+            faceEffect: axis.faceEffect)
     }
 }
 

@@ -46,8 +46,9 @@ extension ExplorerModel {
         _ axis: AxisDescription, _ passport: Passport, on canvas: inout Canvas, in rect: Rect, _ index: SpaceIndex
     ) {
         guard rect.rows > 0 else { return }
-        let others =
-            (index.hasPrior ? " · KL \(Format.fixed(axis.kl, 2)) nats" : "") + " · variance \(Format.fixed(axis.variance, 2))"
+        let face = axis.faceEffect.map { " · face \(Format.fixed($0, 2))" } ?? ""
+        let kl = index.hasPrior ? " · KL \(Format.fixed(axis.kl, 2)) nats" : ""
+        let others = "\(face)\(kl) · variance \(Format.fixed(axis.variance, 2))"
         var words = "effect \(Format.fixed(axis.effect, 2)) of the strongest\(others)"
         if TextWidth.columns(of: words) > rect.columns { words = "effect \(Format.fixed(axis.effect, 2))\(others)" }
         if !axis.isActive { words = "silent: moving it changes nothing · KL \(Format.fixed(axis.kl, 3)) nats" }

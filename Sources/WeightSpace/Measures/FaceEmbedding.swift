@@ -60,6 +60,7 @@ extension FaceEmbedding {
 public enum FaceEmbedders {
     /// Opens an `embedder.json` of `w2w train --embedder`, or a file with the weights of an InceptionResnetV1 (FaceNet for photographs).
     /// - Parameter url: the JSON file, or a state dictionary (.pt, .safetensors).
+    /// - Returns: ready to look at pictures.
     /// - Throws: `CheckpointError`, `SpaceError` or `StateDictionaryMismatch`: what does not fit.
     public static func open(_ url: URL) throws -> any FaceEmbedding {
         if url.pathExtension.lowercased() == "json" && !url.lastPathComponent.contains(".index.") {
