@@ -63,6 +63,16 @@ struct EvaluationTests {
         #expect(throws: SpaceError.self) { try plan.validate() }
     }
 
+    @Test func aRunThatDrawsNoAxesKeepsWhatAnEarlierOneMeasured() {
+        let axes = (0..<2).map { index in
+            LatentAxis(
+                index: index, kl: 1, variance: 0.5, mean: 0, deviation: 1, effect: 1, correlations: [], faceEffect: 0.25)
+        }
+        var report = EvaluationReport(spaceName: "a", plan: EvaluationPlan(), defaultSource: "vae_blended", model: "VAE")
+        report.axes = [.init(axis: axes[0]), .init(axis: axes[1], faceEffect: 0.5)]
+        #expect(report.measuredAxes.map(\.faceEffect) == [0.25, 0.5])
+    }
+
     @Test func measuredAxesAreReadBack() throws {
         let axis = LatentAxis(
             index: 0, kl: 1, variance: 0.5, mean: 0, deviation: 1, effect: 1,

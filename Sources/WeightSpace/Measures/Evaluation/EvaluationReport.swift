@@ -84,7 +84,8 @@ public struct EvaluationReport {
     public var measuredAxes: [LatentAxis] {
         axes.map { part in
             var axis = part.axis
-            axis.faceEffect = part.faceEffect.map { Float($0) }
+            // What an earlier run measured stays where this one drew nothing.
+            if let faceEffect = part.faceEffect { axis.faceEffect = Float(faceEffect) }
             return axis
         }
     }
