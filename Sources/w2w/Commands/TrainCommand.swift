@@ -79,7 +79,7 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Steps of the optimiser; without it 3000, for an embedder 1000; a learned prior takes twice the VAE's.", valueName: "n"))
+            "Steps; without it 3000, for an embedder 1000; a learned prior takes twice the VAE's.", valueName: "n"))
     var steps: Int?
 
     @Option(help: ArgumentHelp("Vectors in a step.", valueName: "n"))
@@ -214,7 +214,9 @@ struct TrainCommand: ParsableCommand {
         if !noFlow { try FlowTraining(space: folder, plan: flowPlan).run() }
     }
 
-    private var flowPlan: CodeFlowPlan { CodeFlowPlan(steps: steps.map { flow ? $0 : 2 * $0 } ?? CodeFlowPlan().steps, seed: seed) }
+    private var flowPlan: CodeFlowPlan {
+        CodeFlowPlan(steps: steps.map { flow ? $0 : 2 * $0 } ?? CodeFlowPlan().steps, seed: seed)
+    }
 
     private func describe(_ trainer: WeightVAETrainer, _ source: TrainingSource) {
         let split = trainer.split
