@@ -18,7 +18,7 @@ public struct CodeFlowConfiguration: Sendable, Equatable {
 
     /// - Parameters:
     ///   - latentDim: d, the length of a code.
-    ///   - hiddenDim: width of the layers; nil means 512, or twice a code that is longer than half of it.
+    ///   - hiddenDim: width of the layers; nil means 512, for codes of more than 256 numbers twice their length.
     ///   - blocks: residual blocks.
     ///   - integrationSteps: equal steps from noise to a code.
     public init(latentDim: Int, hiddenDim: Int? = nil, blocks: Int = 3, integrationSteps: Int = 32) {

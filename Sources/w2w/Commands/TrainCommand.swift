@@ -113,7 +113,7 @@ struct TrainCommand: ParsableCommand {
     @Flag(help: "Train the face embedder of the space WEIGHTS on its photographs instead; SPACE may be the same.")
     var embedder = false
 
-    @Flag(help: "Fit only the learned prior of the space WEIGHTS anew; SPACE is the same.")
+    @Flag(help: "Fit only the learned prior of the space WEIGHTS anew, by --steps and --seed; SPACE is the same.")
     var flow = false
 
     @Flag(help: "Leave the learned prior out.")
