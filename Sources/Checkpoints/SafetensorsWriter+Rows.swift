@@ -18,7 +18,7 @@ extension SafetensorsWriter {
         precondition(type == .float32 || type == .float16, "matrices are written as F32 or F16")
         let bytes = size.rows * size.columns * type.size
         var header =
-            "{\(quoted(name)):{\"dtype\":\"\(type.rawValue)\",\"shape\":[\(size.rows),\(size.columns)],\"data_offsets\":[0,\(bytes)]}}"
+            "{\(JSONValue.quoted(name)):{\"dtype\":\"\(type.rawValue)\",\"shape\":[\(size.rows),\(size.columns)],\"data_offsets\":[0,\(bytes)]}}"
         header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
         try AtomicFile.write(to: url) { file in
             try withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { try file.append($0) }

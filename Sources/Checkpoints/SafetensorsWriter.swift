@@ -79,7 +79,7 @@ public enum SafetensorsWriter {
         var names: Set<String> = ["__metadata__"]
         var members = [String]()
         if !metadata.isEmpty {
-            let items = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(quoted($0.value))" }
+            let items = metadata.sorted { $0.key < $1.key }.map { "\(JSONValue.quoted($0.key)):\(JSONValue.quoted($0.value))" }
             members.append("\"__metadata__\":{\(items.joined(separator: ","))}")
         }
         var offset = 0
@@ -90,7 +90,7 @@ public enum SafetensorsWriter {
             let end = offset + tensor.shape.reduce(1, *) * tensor.elementType.size
             let shape = tensor.shape.map(String.init).joined(separator: ",")
             members.append(
-                "\(quoted(tensor.name)):{\"dtype\":\"\(tensor.elementType.rawValue)\",\"shape\":[\(shape)],"
+                "\(JSONValue.quoted(tensor.name)):{\"dtype\":\"\(tensor.elementType.rawValue)\",\"shape\":[\(shape)],"
                     + "\"data_offsets\":[\(offset),\(end)]}")
             offset = end
         }
@@ -120,24 +120,5 @@ public enum SafetensorsWriter {
                 start += count
             }
         }
-    }
-
-    /// A JSON string.
-    static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case "\0"..<" ":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

@@ -178,21 +178,4 @@ extension IdentityLabels {
         let values = clean.indices.flatMap { row in attributes.map { Float($0.values[row]) } }
         self.init(names: clean, attributeNames: attributes.map(\.name), values: values)
     }
-
-    /// The table as a file: what `init(contentsOf:)` reads.
-    var csv: String {
-        func quoted(_ text: String) -> String {
-            text.contains(where: { ",\"\n\r".contains($0) })
-                ? "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : text
-        }
-        func number(_ value: Float) -> String {
-            value.isNaN ? "" : value == value.rounded() && abs(value) < 1e6 ? String(Int(value)) : "\(value)"
-        }
-        var lines = [(["identity"] + attributeNames).map(quoted).joined(separator: ",")]
-        for (row, name) in names.enumerated() {
-            let row = row * attributeNames.count
-            lines.append(([quoted(name)] + values[row..<(row + attributeNames.count)].map(number)).joined(separator: ","))
-        }
-        return lines.joined(separator: "\n") + "\n"
-    }
 }

@@ -1,9 +1,6 @@
-import Checkpoints
-import Foundation
-
 extension JSONValue {
     /// The value as indented JSON text that `JSONConfiguration` reads back unchanged. Lists of plain values stay on one line.
-    func text(indent: String = "") -> String {
+    public func text(indent: String = "") -> String {
         switch self {
         case .null: return "null"
         case .bool(let value): return value ? "true" : "false"
@@ -27,7 +24,7 @@ extension JSONValue {
     }
 
     /// A float with the few digits that bring it back exactly.
-    static func float(_ value: Float) -> JSONValue { .number(Double("\(value)") ?? Double(value)) }
+    public static func float(_ value: Float) -> JSONValue { .number(Double("\(value)") ?? Double(value)) }
 
     private var isPlain: Bool {
         switch self {
@@ -36,7 +33,8 @@ extension JSONValue {
         }
     }
 
-    private static func quoted(_ text: String) -> String {
+    /// A JSON string: the text in quotation marks, escaped.
+    static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -45,7 +43,9 @@ extension JSONValue {
             case "\n": result += "\\n"
             case "\r": result += "\\r"
             case "\t": result += "\\t"
-            case "\0"..<" ": result += "\\u" + String(format: "%04x", scalar.value)
+            case "\0"..<" ":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
             default: result.unicodeScalars.append(scalar)
             }
         }
