@@ -173,7 +173,7 @@ import Testing
         #expect(story.frame.grid.cells.allSatisfy { $0.style.foreground == nil && $0.style.background == nil })
     }
 
-    @Test("the README's table has a row for every binding")
+    @Test("the key table in Markdown has a row for every binding")
     func markdown() {
         let text = KeyTable.standard.markdown()
         for binding in KeyTable.standard.bindings {

@@ -2,11 +2,11 @@ import Explorer
 import Foundation
 import Testing
 
-/// The README's key table is the program's own. `W2W_RECORD=1` writes it anew and fails, so that nobody records by accident.
+/// The key table beside the README is the program's own. `W2W_RECORD=1` writes it anew and fails, so that nobody records by accident.
 @Suite("README")
 struct ReadmeTests {
     private static let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appendingPathComponent("README.md")
+        .deletingLastPathComponent().appendingPathComponent(".readme/keys.md")
 
     @Test("the key table is that of the program")
     func keys() throws {
@@ -17,7 +17,7 @@ struct ReadmeTests {
         if ProcessInfo.processInfo.environment["W2W_RECORD"] != nil {
             let updated = text.replacingCharacters(in: begin.upperBound..<end.lowerBound, with: expected)
             try updated.write(to: Self.file, atomically: true, encoding: .utf8)
-            Issue.record("recorded the key table in README.md")
+            Issue.record("recorded the key table in .readme/keys.md")
         }
         #expect(String(text[begin.upperBound..<end.lowerBound]) == expected, "record it with W2W_RECORD=1")
     }

@@ -52,6 +52,21 @@ import Testing
         }
     }
 
+    @Test func linksOfThePagesLeadToFiles() throws {
+        let pages = ["README.md"] + (try Repository.files(below: ".readme", ending: ".md"))
+        #expect(pages.count > 1)
+        for page in pages {
+            let text = try #require(try Repository.text(page))
+            let folder = URL(fileURLWithPath: "\(Repository.root)/\(page)").deletingLastPathComponent()
+            for part in text.components(separatedBy: "](").dropFirst() {
+                let link = part.prefix { $0 != ")" && $0 != "#" }
+                if link.isEmpty || link.hasPrefix("http") { continue }
+                let path = folder.appendingPathComponent(String(link)).path
+                #expect(FileManager.default.fileExists(atPath: path), "\(page) links to \(link)")
+            }
+        }
+    }
+
     private func allFiles() throws -> [String] {
         var files = ["Package.swift"]
         for folder in ["Sources", "Tests", "themes", ".scripts", ".ci", ".readme"] {

@@ -18,7 +18,7 @@ public enum Scope: String, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// The keys of a command in a scope. Dispatch, help, palette, hints and the README's table all read this.
+/// The keys of a command in a scope. Dispatch, help, palette, hints and the table in `.readme/keys.md` all read this.
 public struct Binding: Sendable, Hashable {
     public var scope: Scope
     public var command: Command
@@ -73,7 +73,7 @@ public struct KeyTable: Sendable, Hashable {
         bindings.filter { $0.scope == scope }
     }
 
-    /// The keys as tables in Markdown, one a scope: what the README shows.
+    /// The keys as tables in Markdown, one a scope: what `.readme/keys.md` shows.
     public func markdown() -> String {
         var lines: [String] = []
         for scope in Scope.allCases {

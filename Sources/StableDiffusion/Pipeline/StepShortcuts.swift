@@ -2,7 +2,7 @@ import TensorKit
 
 /// What the evaluations of a run leave out: for drafts, whose picture is drawn again in full.
 ///
-/// What each of them loses against full runs is measured by `w2w bench shortcuts` and stands in the README.
+/// What each of them loses against full runs is measured by `w2w bench shortcuts` and stands in `.readme/drawing.md`.
 public struct StepShortcuts: Hashable, Sendable {
     /// Evaluations, counted from 0, that compute the whole U-Net; the others reuse the last whole one's deep features (DeepCache,
     /// 2312.00858). nil is all of them. The first is always whole.

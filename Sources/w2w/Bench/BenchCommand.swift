@@ -4,7 +4,7 @@ import Foundation
 import Library
 import TensorKit
 
-/// `w2w bench`: the figures of the README.
+/// `w2w bench`: the figures of the README and of `.readme/`.
 struct BenchCommand: ParsableCommand {
     private static let list = BenchSuite.benchmarks.map {
         "  \($0.name.padding(toLength: 16, withPad: " ", startingAt: 0)) \($0.summary)"
