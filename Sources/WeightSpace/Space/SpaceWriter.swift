@@ -12,7 +12,7 @@ public struct SpaceWriter {
     }
 
     public let folder: URL
-    public private(set) var manifest: SpaceManifest
+    public internal(set) var manifest: SpaceManifest
 
     /// A space that is there already.
     /// - Throws: `CheckpointError` when its `space.json` cannot be read.
@@ -21,12 +21,13 @@ public struct SpaceWriter {
         manifest = try SpaceManifest(contentsOf: folder.appendingPathComponent("space.json"))
     }
 
-    /// A new space around the vectors of a source: layout, labels, vectors and base model.
+    /// A new space around the vectors of a source: layout, labels, vectors and base model, and what a space that they come from has of its
+    /// people and its base model.
     /// - Parameters:
     ///   - folder: made if it is not there.
     ///   - source: where the parts come from.
     ///   - name: of the new space.
-    ///   - base: how the base model comes in.
+    ///   - base: how base model and photographs come in.
     ///   - weights: how the vectors come in.
     /// - Throws: `SpaceError` without a base model, `CheckpointError` or `CocoaError` when a file cannot be written.
     public init(
@@ -52,6 +53,7 @@ public struct SpaceWriter {
             try add("identities.csv", as: .identities)
         }
         try placeBase(baseURL, base)
+        try carry(from: source, base)
     }
 
     /// A new space whose parts are still to come.
@@ -87,7 +89,7 @@ public struct SpaceWriter {
         try AtomicFile.write(to: folder.appendingPathComponent("space.json")) { try $0.append(text) }
     }
 
-    private mutating func place(
+    mutating func place(
         _ from: URL, as name: String, _ part: SpaceManifest.Part, _ placement: Placement
     ) throws {
         let to = folder.appendingPathComponent(name)
@@ -137,7 +139,7 @@ public struct SpaceWriter {
         return "base"
     }
 
-    private static func copy(_ from: URL, to: URL) throws {
+    static func copy(_ from: URL, to: URL) throws {
         let file = try MappedFile(from)
         try AtomicFile.write(to: to) { try $0.append(file.bytes) }
     }

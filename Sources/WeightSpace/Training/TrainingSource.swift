@@ -16,6 +16,8 @@ public struct TrainingSource {
     public let weights: TensorEntry
     public let name: String
     public let defaults: SpaceManifest.Defaults
+    /// The space that the vectors are the own ones of, or nil.
+    let space: (folder: URL, manifest: SpaceManifest)?
 
     /// Opens a source.
     /// - Parameter path: a space folder or a safetensors file.
@@ -47,6 +49,8 @@ public struct TrainingSource {
                 advice: "It says which layer each number belongs to; put it there.")
         }
         self.layoutURL = layoutURL
+        let isOwn = part(.weights, "weights.safetensors")?.resolvingSymlinksInPath() == weightsURL.resolvingSymlinksInPath()
+        space = isOwn ? manifest.map { (folder, $0) } : nil
         layout = try LoRALayout(contentsOf: layoutURL)
         identitiesURL = part(.identities, "identities.csv")
         baseURL = part(.base, "base")
