@@ -15,6 +15,8 @@ public enum ConvolutionAlgorithm: String, Sendable {
     case panels
     /// Directly, products of half-precision numbers with short sums in half precision (`HalfProduct`).
     case half
+    /// Winograd's minimal filtering with such products (`HalfWinograd`).
+    case halfWinograd
 }
 
 /// A convolution layer's arithmetic: one geometry and one weight that stays the same over many calls.
@@ -172,10 +174,17 @@ public final class ConvolutionKernel {
             : !isHalf
                 ? [.direct]
                 : !hasManyRows ? [.bfloat16, .halfStored] : [LinearKernel.fastestProducts == .bfloat16 ? .bfloat16 : .widened]
-        if !isHalf && !hasHalfProducts && !hasManyRows && weights >= Self.largeCount { list.append(.panels) }
+        if !isHalf && !hasManyRows && weights >= Self.largeCount { list.append(.panels) }
+        if hasHalfProducts {
+            // Winograd's layout takes four times the memory of direct weights: the large layers of a network have it for large images only.
+            if geometry.isWinogradable && hasManyRows && weights <= (positions < 1024 ? 8 << 20 : 16 << 20) {
+                list.append(.halfWinograd)
+            }
+            return list
+        }
         // Winograd's layout takes four times the memory of float32, and its inside thirty-six sixteenths of the image: for the large layers of a
         // network the first pays on large images only, for large images the second does not.
-        let limit = positions < 1024 ? 16 << 20 : isHalf || hasHalfProducts ? 24 << 20 : 32 << 20
+        let limit = positions < 1024 ? 16 << 20 : isHalf ? 24 << 20 : 32 << 20
         let inside = positions / 16 * 36 * (geometry.inChannels + geometry.outChannels) * 4
         if geometry.isWinogradable && hasManyRows && 4 * weights <= limit && inside <= 256 << 20 { list.append(.winograd) }
         return list

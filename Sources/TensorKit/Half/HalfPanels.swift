@@ -49,6 +49,10 @@ struct HalfPanels: Equatable {
         (weights + weightBytes).assumingMemoryBound(to: Float.self)[panel]
     }
 
+    func setFactor(_ panel: Int, _ factor: Float, in weights: UnsafeMutableRawPointer) {
+        (weights + weightBytes).assumingMemoryBound(to: Float.self)[panel] = factor
+    }
+
     /// Fills all panels, on all threads.
     /// - Parameters:
     ///   - target: `bytes` bytes.
@@ -86,7 +90,7 @@ struct HalfPanels: Equatable {
                 eachChunk { first, count in
                     turn(rows, stride, first, count, scale, into: self.panel(panel, in: target))
                 }
-                (target + weightBytes).assumingMemoryBound(to: Float.self)[panel] = 1 / scale
+                setFactor(panel, 1 / scale, in: target)
             }
         }
     }

@@ -2,13 +2,14 @@ import COneDNN
 
 /// Products of half-precision numbers: twice as many to an instruction as of float32 where the processor has them (AVX512_FP16).
 ///
-/// Sums of up to `step` products are kept in half precision, then added to float32 sums, so the error does not grow with the number of inputs
-/// (about 1.2e-3 of the result, less than bfloat16's operands alone would make it). Rows are scaled by a power of two to below `rowBound`,
-/// weights to below two: the sum of `step` products stays below half precision's largest number, whatever the numbers are.
+/// Up to `step` products are summed one after the other in half precision, the sums of up to `chunk` of them added up there, then added to
+/// float32 sums, so the error does not grow with the number of inputs (about 1.2e-3 of the result, less than bfloat16's operands alone would make
+/// it). Rows are scaled by a power of two to below `rowBound`, weights to below two: the sum of `chunk` products stays below half precision's
+/// largest number, whatever the numbers are: 2 * 64 * 256 < 65504.
 struct HalfProduct {
-    /// Products that are summed in half precision at most: 2 * 128 * 96 < 65504.
+    /// Products that are summed one after the other at most.
     static let step = 96
-    static let rowBound: Float = 128
+    static let rowBound: Float = 64
     /// Rows whose inputs are prepared together.
     static let rowBlock = 132
     /// Inputs that are prepared together; a panel's share of as many stays in the first cache.
@@ -42,10 +43,11 @@ struct HalfProduct {
         let threads = rows * panels.inputs * panels.outputs < 1 << 18 ? 1 : Parallel.threads
         let splitsRows = rows >= 96 * threads || count < threads
         let parts = splitsRows ? min(threads, (rows + 11) / 12) : min(threads, count)
-        let scratch = Tensor(uninitialized: [parts, Self.rowBlock * Self.rowStride])
+        let size = Self.rowBlock * Self.rowStride + HalfTile.scratch / 2
+        let scratch = Tensor(uninitialized: [parts, size])
         let buffers = UnsafeMutableRawPointer(scratch.pointer).bindMemory(to: UInt32.self, capacity: scratch.count)
         Parallel.run(parts) { part in
-            let buffer = buffers + part * Self.rowBlock * Self.rowStride
+            let buffer = buffers + part * size
             if splitsRows {
                 let tiles = (rows + 11) / 12
                 let range = min(rows, tiles * part / parts * 12)..<min(rows, tiles * (part + 1) / parts * 12)
@@ -69,6 +71,7 @@ struct HalfProduct {
         let pieces = (panels.channels + Self.chunk - 1) / Self.chunk
         let depth = ((panels.channels + 15) / 16 + pieces - 1) / pieces * 16
         let taps = panels.inputs / panels.channels
+        let sums = UnsafeMutableRawPointer(buffer + Self.rowBlock * Self.rowStride).assumingMemoryBound(to: Float16.self)
         func block(_ panel: Int, _ input: Int) -> UnsafeMutableRawPointer {
             panels.panel(panel, in: weights) + input * HalfPanels.width * 2
         }
@@ -92,9 +95,9 @@ struct HalfProduct {
                         }
                         let column = panel * HalfPanels.width
                         HalfTile.run(
-                            rows: count, a: buffer, b: b, depth: inputs, c: y + first * panels.outputs + column,
+                            rows: count, a: buffer, b: b, depth: inputs, step: Self.step, c: y + first * panels.outputs + column,
                             outputs: panels.outputs, bias: isFirst ? bias.map { $0 + column } : nil, keeps: adds || !isFirst,
-                            factor: panels.factor(panel, in: weights) / scale, ahead: next)
+                            factor: panels.factor(panel, in: weights) / scale, ahead: next, sums: sums)
                     }
                 }
             }

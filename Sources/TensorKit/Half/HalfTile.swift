@@ -5,7 +5,7 @@ struct HalfTile {
     /// Doubled words, rows `HalfProduct.rowStride` apart.
     private let a: UnsafeMutablePointer<UInt32>
     private let b: UnsafeMutableRawPointer
-    /// Inputs in all, and those after which sums go over into float32.
+    /// Inputs in all, and those that are summed one after the other.
     private let depth, step: Int
     private let c: UnsafeMutablePointer<Float>
     private let outputs: Int
@@ -14,63 +14,41 @@ struct HalfTile {
     private let keeps: Bool
     private let factor: Float
     private let ahead: UnsafeMutableRawPointer?
+    /// Sums of the steps so far.
+    private let sums: UnsafeMutablePointer<Float16>
+
+    /// Numbers of scratch.
+    static let scratch = 12 * 64
 
     /// Adds the products of prepared rows with a piece of a panel to 64 columns of the result.
     /// - Parameters:
     ///   - rows: number of rows.
     ///   - a: doubled words, rows `HalfProduct.rowStride` apart.
     ///   - b: [depth, 64] half-precision numbers.
-    ///   - depth: number of inputs.
+    ///   - depth: number of inputs, at most `HalfProduct.chunk`.
+    ///   - step: inputs that are summed one after the other at most; sums of steps are added up in half precision, those of the piece in float32.
     ///   - c: the first row's columns.
     ///   - outputs: floats from one row of the result to the next.
     ///   - bias: added to each row, or nil.
     ///   - keeps: whether the sums start with what lies in `c`.
     ///   - factor: the products are multiplied by it.
     ///   - ahead: what is brought into the cache meanwhile, of the size of `b`.
+    ///   - sums: `scratch` numbers.
     @inline(__always)
     static func run(
-        rows: Int, a: UnsafeMutablePointer<UInt32>, b: UnsafeMutableRawPointer, depth: Int, c: UnsafeMutablePointer<Float>,
-        outputs: Int, bias: UnsafeMutablePointer<Float>?, keeps: Bool, factor: Float, ahead: UnsafeMutableRawPointer
+        rows: Int, a: UnsafeMutablePointer<UInt32>, b: UnsafeMutableRawPointer, depth: Int, step: Int,
+        c: UnsafeMutablePointer<Float>, outputs: Int, bias: UnsafeMutablePointer<Float>?, keeps: Bool, factor: Float,
+        ahead: UnsafeMutableRawPointer, sums: UnsafeMutablePointer<Float16>
     ) {
         // Steps of equal lengths, but for the last.
-        let steps = (depth + HalfProduct.step - 1) / HalfProduct.step
+        let steps = (depth + step - 1) / step
         let step = (depth + steps - 1) / steps
         var row = 0
         while row < rows {
             let tile = HalfTile(
                 a: a + row * HalfProduct.rowStride, b: b, depth: depth, step: step, c: c + row * outputs, outputs: outputs,
-                bias: bias,
-                keeps: keeps, factor: factor, ahead: row == 0 ? ahead : nil)
+                bias: bias, keeps: keeps, factor: factor, ahead: row == 0 ? ahead : nil, sums: sums)
             row += tile.run(rows - row)
-        }
-    }
-
-    /// One row of the sums.
-    private struct Row {
-        var x = HalfLanes.zero, y = HalfLanes.zero
-
-        @inline(__always)
-        mutating func add(_ a: UInt32, _ b0: HalfLanes, _ b1: HalfLanes) {
-            let a = HalfMath.spread(a)
-            x = HalfMath.multiplyAdd(a, b0, x)
-            y = HalfMath.multiplyAdd(a, b1, y)
-        }
-
-        @inline(__always)
-        func store(_ tile: HalfTile, _ row: Int, isFirst: Bool) {
-            let (a, b) = (HalfMath.halves(x), HalfMath.halves(y))
-            store(a.low, tile, row, 0, isFirst)
-            store(a.high, tile, row, 16, isFirst)
-            store(b.low, tile, row, 32, isFirst)
-            store(b.high, tile, row, 48, isFirst)
-        }
-
-        @inline(__always)
-        private func store(_ sums: SIMD16<Float16>, _ tile: HalfTile, _ row: Int, _ column: Int, _ isFirst: Bool) {
-            let c = tile.c + row * tile.outputs
-            var before = isFirst && !tile.keeps ? Lanes.zero : c.lanes(column)
-            if isFirst, let bias = tile.bias { before += bias.lanes(column) }
-            c.store(VectorMath.multiplyAdd(HalfMath.widen(sums), Lanes(repeating: tile.factor), before), column)
         }
     }
 
@@ -79,19 +57,57 @@ struct HalfTile {
     @inline(__always)
     private func run(_ rows: Int) -> Int {
         if rows >= 12 {
-            tile12()
+            twelve()
             return 12
         }
         if rows >= 8 {
-            tile8()
+            eight()
             return 8
         }
         if rows >= 4 {
-            tile4()
+            four()
             return 4
         }
-        tile1()
+        one()
         return 1
+    }
+
+    @inline(never)
+    private func twelve() { multiply(TwelveHalfRows.self) }
+
+    @inline(never)
+    private func eight() { multiply(EightHalfRows.self) }
+
+    @inline(never)
+    private func four() { multiply(FourHalfRows.self) }
+
+    @inline(never)
+    private func one() { multiply(OneHalfRow.self) }
+
+    @inline(__always)
+    private func multiply<Rows: HalfRows>(_ type: Rows.Type) {
+        var start = 0
+        while start < depth {
+            let end = min(depth, start + step)
+            var rows = Rows()
+            each(start..<end) { k, b0, b1 in rows.add(a + k, HalfProduct.rowStride, b0, b1) }
+            if start > 0 { rows.each { row, index in row.add(sums + index * 64) } }
+            if end < depth {
+                rows.each { row, index in row.store(sums + index * 64) }
+            } else {
+                rows.each { row, index in store(row, c + index * outputs) }
+            }
+            start = end
+        }
+    }
+
+    @inline(__always)
+    private func store(_ row: HalfRow, _ c: UnsafeMutablePointer<Float>) {
+        row.eachSixteen { sums, column in
+            var before = keeps ? c.lanes(column) : .zero
+            if let bias { before += bias.lanes(column) }
+            c.store(VectorMath.multiplyAdd(sums, Lanes(repeating: factor), before), column)
+        }
     }
 
     /// Calls `body` with the number of an input and its 64 weights.
@@ -108,109 +124,6 @@ struct HalfTile {
             }
         } else {
             for k in inputs { body(k, lanes(b + k * 128), lanes(b + k * 128 + 64)) }
-        }
-    }
-
-    private var stride: Int { HalfProduct.rowStride }
-
-    @inline(never)
-    private func tile12() {
-        var start = 0
-        while start < depth {
-            let end = min(depth, start + step)
-            var (r0, r1, r2, r3) = (Row(), Row(), Row(), Row())
-            var (r4, r5, r6, r7) = (Row(), Row(), Row(), Row())
-            var (r8, r9, r10, r11) = (Row(), Row(), Row(), Row())
-            each(start..<end) { k, b0, b1 in
-                r0.add(a[k], b0, b1)
-                r1.add(a[k + stride], b0, b1)
-                r2.add(a[k + 2 * stride], b0, b1)
-                r3.add(a[k + 3 * stride], b0, b1)
-                r4.add(a[k + 4 * stride], b0, b1)
-                r5.add(a[k + 5 * stride], b0, b1)
-                r6.add(a[k + 6 * stride], b0, b1)
-                r7.add(a[k + 7 * stride], b0, b1)
-                r8.add(a[k + 8 * stride], b0, b1)
-                r9.add(a[k + 9 * stride], b0, b1)
-                r10.add(a[k + 10 * stride], b0, b1)
-                r11.add(a[k + 11 * stride], b0, b1)
-            }
-            r0.store(self, 0, isFirst: start == 0)
-            r1.store(self, 1, isFirst: start == 0)
-            r2.store(self, 2, isFirst: start == 0)
-            r3.store(self, 3, isFirst: start == 0)
-            r4.store(self, 4, isFirst: start == 0)
-            r5.store(self, 5, isFirst: start == 0)
-            r6.store(self, 6, isFirst: start == 0)
-            r7.store(self, 7, isFirst: start == 0)
-            r8.store(self, 8, isFirst: start == 0)
-            r9.store(self, 9, isFirst: start == 0)
-            r10.store(self, 10, isFirst: start == 0)
-            r11.store(self, 11, isFirst: start == 0)
-            start = end
-        }
-    }
-
-    @inline(never)
-    private func tile8() {
-        var start = 0
-        while start < depth {
-            let end = min(depth, start + step)
-            var (r0, r1, r2, r3) = (Row(), Row(), Row(), Row())
-            var (r4, r5, r6, r7) = (Row(), Row(), Row(), Row())
-            each(start..<end) { k, b0, b1 in
-                r0.add(a[k], b0, b1)
-                r1.add(a[k + stride], b0, b1)
-                r2.add(a[k + 2 * stride], b0, b1)
-                r3.add(a[k + 3 * stride], b0, b1)
-                r4.add(a[k + 4 * stride], b0, b1)
-                r5.add(a[k + 5 * stride], b0, b1)
-                r6.add(a[k + 6 * stride], b0, b1)
-                r7.add(a[k + 7 * stride], b0, b1)
-            }
-            r0.store(self, 0, isFirst: start == 0)
-            r1.store(self, 1, isFirst: start == 0)
-            r2.store(self, 2, isFirst: start == 0)
-            r3.store(self, 3, isFirst: start == 0)
-            r4.store(self, 4, isFirst: start == 0)
-            r5.store(self, 5, isFirst: start == 0)
-            r6.store(self, 6, isFirst: start == 0)
-            r7.store(self, 7, isFirst: start == 0)
-            start = end
-        }
-    }
-
-    @inline(never)
-    private func tile4() {
-        var start = 0
-        while start < depth {
-            let end = min(depth, start + step)
-            var (r0, r1, r2, r3) = (Row(), Row(), Row(), Row())
-            each(start..<end) { k, b0, b1 in
-                r0.add(a[k], b0, b1)
-                r1.add(a[k + stride], b0, b1)
-                r2.add(a[k + 2 * stride], b0, b1)
-                r3.add(a[k + 3 * stride], b0, b1)
-            }
-            r0.store(self, 0, isFirst: start == 0)
-            r1.store(self, 1, isFirst: start == 0)
-            r2.store(self, 2, isFirst: start == 0)
-            r3.store(self, 3, isFirst: start == 0)
-            start = end
-        }
-    }
-
-    @inline(never)
-    private func tile1() {
-        var start = 0
-        while start < depth {
-            let end = min(depth, start + step)
-            var r0 = Row()
-            each(start..<end) { k, b0, b1 in
-                r0.add(a[k], b0, b1)
-            }
-            r0.store(self, 0, isFirst: start == 0)
-            start = end
         }
     }
 }

@@ -10,10 +10,11 @@ final class ConvolutionPlan {
         var algorithm: ConvolutionAlgorithm
     }
 
-    /// nil where `panels` or `half` do the work.
+    /// nil where `panels`, `half` or `halfWinograd` do the work.
     private let primitive: DNNPrimitive?
     private let panels: PanelLayout?
     private let half: HalfPanels?
+    private let halfWinograd: HalfWinogradPanels?
     /// The weight as files have it.
     private let plainWeights: DNN.Descriptor
     let kept: KeptWeights
@@ -28,7 +29,8 @@ final class ConvolutionPlan {
 
     var implementation: String {
         primitive?.implementation.appending(kept.isWidened ? ", widened" : "")
-            ?? (half != nil ? "half" : panels?.isHalf == true ? "panels in bfloat16" : "panels")
+            ?? (half != nil
+                ? "half" : halfWinograd != nil ? "half, Winograd" : panels?.isHalf == true ? "panels in bfloat16" : "panels")
     }
 
     init?(_ geometry: ConvolutionGeometry, _ key: Key) {
@@ -43,11 +45,20 @@ final class ConvolutionPlan {
                     outputs: geometry.outChannels, channels: geometry.inChannels, height: geometry.kernelHeight,
                     columns: geometry.kernelWidth)
             else { return nil }
-            (self.half, panels, primitive, kept) = (half, nil, nil, KeptWeights(half.descriptor))
+            (self.half, halfWinograd, panels, primitive, kept) = (half, nil, nil, nil, KeptWeights(half.descriptor))
             isFused = key.activation == .identity
             return
         }
         half = nil
+        if key.algorithm == .halfWinograd {
+            guard geometry.isWinogradable,
+                let own = HalfWinogradPanels(outputs: geometry.outChannels, channels: geometry.inChannels)
+            else { return nil }
+            (halfWinograd, panels, primitive, kept) = (own, nil, nil, KeptWeights(own.descriptor))
+            isFused = key.activation == .identity
+            return
+        }
+        halfWinograd = nil
         let simple = !key.hasResidual && key.activation == .identity
         let winograd = key.algorithm == .winograd
         let ownsKernel = key.algorithm == .panels || key.algorithm == .halfStored
@@ -149,6 +160,10 @@ final class ConvolutionPlan {
             HalfProduct(panels: half).multiply(
                 .image(HalfImage(x, geometry, output: output)), rows: positions, weights: weights, bias: bias?.pointer,
                 into: y.pointer, adds: adds)
+            return
+        }
+        if let halfWinograd {
+            HalfWinograd.run(x, halfWinograd, weights: weights, bias: bias, into: y, adds: adds)
             return
         }
         guard let panels else { return }

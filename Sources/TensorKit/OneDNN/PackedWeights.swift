@@ -73,7 +73,8 @@ final class PackedWeights: Sendable {
             {
                 state.entries.remove(at: oldest)
             }
-            let tensor = Tensor(apart: [((HalfPanels(descriptor)?.bytes ?? DNN.size(descriptor)) + 3) / 4])
+            let bytes = HalfPanels(descriptor)?.bytes ?? HalfWinogradPanels(descriptor)?.bytes ?? DNN.size(descriptor)
+            let tensor = Tensor(apart: [(bytes + 3) / 4])
             Self.fill(tensor, weight, plain, descriptor)
             state.entries.append(
                 Entry(descriptor: descriptor, version: weight.version, tensor: tensor, lastUse: state.clock))
@@ -85,6 +86,7 @@ final class PackedWeights: Sendable {
         Profile.measure("packing", "") {
             let bytes = UnsafeMutableRawPointer(target.pointer)
             if let panels = HalfPanels(descriptor) { return readingThrough(weight) { panels.fill(bytes, read: $0) } }
+            if let panels = HalfWinogradPanels(descriptor) { return readingThrough(weight) { panels.fill(bytes, read: $0) } }
             if let packing = PanelPacking(descriptor) { return readingThrough(weight) { packing.fill(bytes, read: $0) } }
             var source: Tensor
             switch weight.content {

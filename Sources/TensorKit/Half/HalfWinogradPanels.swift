@@ -1,0 +1,83 @@
+import COneDNN
+
+/// Weights of 3x3 convolutions as `HalfWinograd` multiplies with them: G w Gᵀ, 36 numbers for each nine, each of the 36 a matrix of its own.
+struct HalfWinogradPanels: Equatable {
+    /// The 36 matrices as positions of a kernel.
+    let panels: HalfPanels
+    private let outputs, channels: Int
+
+    /// nil where the outputs do not fill panels or the channels no vectors.
+    init?(outputs: Int, channels: Int) {
+        guard channels % 16 == 0, let panels = HalfPanels(outputs: outputs, channels: channels, height: 6, columns: 6) else {
+            return nil
+        }
+        (self.panels, self.outputs, self.channels) = (panels, outputs, channels)
+    }
+
+    /// How these panels are named among oneDNN's layouts.
+    var descriptor: DNN.Descriptor { DNN.descriptor([outputs, channels, 36], dnnl_abc, dnnl_f16) }
+
+    /// nil for other layouts.
+    init?(_ descriptor: DNN.Descriptor) {
+        guard descriptor.data_type == dnnl_f16, descriptor.ndims == 3 else { return nil }
+        self.init(outputs: Int(descriptor.dims.0), channels: Int(descriptor.dims.1))
+    }
+
+    /// Of the panels and their factors.
+    var bytes: Int { panels.bytes }
+
+    /// Fills all panels, on all threads.
+    /// - Parameters:
+    ///   - target: `bytes` bytes.
+    ///   - read: gives elements of the weight [out, in, 3, 3] by their numbers; called from several threads at once.
+    func fill(
+        _ target: UnsafeMutableRawPointer, read: @escaping (_ range: Range<Int>, _ into: UnsafeMutablePointer<Float>) -> Void
+    ) {
+        let count = outputs / HalfPanels.width
+        // Rows are padded apart, or all would fall on the same lines of the cache.
+        let chunk = min(channels, 64)
+        let stride = 9 * chunk + 16
+        let parts = min(count, Parallel.threads)
+        let scratch = Tensor(uninitialized: [parts, HalfPanels.width * stride + HalfWinograd.scratch])
+        Parallel.run(parts) { part in
+            let rows = scratch.pointer + part * (HalfPanels.width * stride + HalfWinograd.scratch)
+            let turned = rows + HalfPanels.width * stride
+            for panel in count * part / parts..<count * (part + 1) / parts {
+                /// Calls `body` with each channel, the first of sixteen outputs and where their 36 numbers lie.
+                func eachSixteen(_ body: (_ channel: Int, _ output: Int) -> Void) {
+                    for first in Swift.stride(from: 0, to: channels, by: chunk) {
+                        let inputs = min(chunk, channels - first)
+                        for row in 0..<HalfPanels.width {
+                            let start = ((panel * HalfPanels.width + row) * channels + first) * 9
+                            read(start..<start + inputs * 9, rows + row * stride)
+                        }
+                        for channel in 0..<inputs {
+                            for output in Swift.stride(from: 0, to: HalfPanels.width, by: 16) {
+                                HalfWinograd.turnWeights(rows + output * stride + channel * 9, stride, into: turned)
+                                body(first + channel, output)
+                            }
+                        }
+                    }
+                }
+                var tops = Lanes.zero
+                eachSixteen { _, _ in
+                    for place in 0..<36 {
+                        let numbers = turned.lanes(place * 16)
+                        tops = VectorMath.maximum(tops, numbers.replacing(with: -numbers, where: numbers .< 0))
+                    }
+                }
+                let scale = HalfMath.scale(largest: VectorMath.maximum(of: tops), below: 2)
+                let to = panels.panel(panel, in: target).assumingMemoryBound(to: UInt16.self)
+                eachSixteen { channel, output in
+                    for place in 0..<36 {
+                        let half = HalfMath.narrow(turned.lanes(place * 16) * scale)
+                        UnsafeMutableRawPointer(to + (place * channels + channel) * HalfPanels.width + output)
+                            .storeBytes(of: half, as: SIMD16<Float16>.self)
+                    }
+                }
+                panels.setFactor(panel, 1 / scale, in: target)
+            }
+        }
+        withExtendedLifetime(scratch) {}
+    }
+}
