@@ -99,4 +99,15 @@ public final class Linear: Module, PrecisionAdjustable {
         }
         return y
     }
+
+    /// `geglu` of this layer's result, in one pass where that is possible.
+    /// - Parameters:
+    ///   - x: [..., in]; with a low-rank update [N, ..., in].
+    ///   - lowRank: one change of the weight per sample of the batch.
+    ///   - tape: records the backward pass.
+    /// - Returns: [..., out / 2]
+    public func gated(_ x: Tensor, lowRank: LowRankUpdate? = nil, tape: Tape? = nil) -> Tensor {
+        guard tape == nil && lowRank == nil else { return geglu(self(x, lowRank: lowRank, tape: tape), tape: tape) }
+        return kernel.forwardGated(x, weight: weight.source, bias: bias?.value)
+    }
 }

@@ -8,14 +8,17 @@ public enum Kernels {
         let (height, width, channels) = (x.shape[1], x.shape[2], x.shape[3])
         let y = Tensor(uninitialized: [x.shape[0], 2 * height, 2 * width, channels])
         Profile.measure("copy", "upsampleNearest2x \(y.shape)") {
-            for row in 0..<x.shape[0] * height {
-                let target = y.pointer + row * 4 * width * channels
-                for column in 0..<width {
-                    let source = x.pointer + (row * width + column) * channels
-                    (target + 2 * column * channels).update(from: source, count: channels)
-                    (target + (2 * column + 1) * channels).update(from: source, count: channels)
+            let (from, to) = (x.pointer, y.pointer)
+            Parallel.ranges(x.shape[0] * height, grain: max(1, (1 << 14) / max(1, width * channels))) { range in
+                for row in range {
+                    let target = to + row * 4 * width * channels
+                    for column in 0..<width {
+                        let source = from + (row * width + column) * channels
+                        (target + 2 * column * channels).update(from: source, count: channels)
+                        (target + (2 * column + 1) * channels).update(from: source, count: channels)
+                    }
+                    (target + 2 * width * channels).update(from: target, count: 2 * width * channels)
                 }
-                (target + 2 * width * channels).update(from: target, count: 2 * width * channels)
             }
         }
         return y
@@ -75,10 +78,13 @@ public enum Kernels {
         let (first, second) = (a.shape[a.shape.count - 1], b.shape[b.shape.count - 1])
         let result = Tensor(uninitialized: a.shape.dropLast() + [first + second])
         Profile.measure("copy", "concatenateChannels \(result.shape)") {
-            for row in 0..<result.count / max(1, first + second) {
-                let target = result.pointer + row * (first + second)
-                target.update(from: a.pointer + row * first, count: first)
-                (target + first).update(from: b.pointer + row * second, count: second)
+            let (from, other, to) = (a.pointer, b.pointer, result.pointer)
+            Parallel.ranges(result.count / max(1, first + second), grain: max(1, (1 << 16) / max(1, first + second))) { range in
+                for row in range {
+                    let target = to + row * (first + second)
+                    target.update(from: from + row * first, count: first)
+                    (target + first).update(from: other + row * second, count: second)
+                }
             }
         }
         return result

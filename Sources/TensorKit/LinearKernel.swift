@@ -72,6 +72,36 @@ public final class LinearKernel {
         return y
     }
 
+    /// `Kernels.geglu` of x weightᵀ + bias.
+    /// - Parameters:
+    ///   - x: [..., in]
+    ///   - weight: [out, in]
+    ///   - bias: [out]
+    /// - Returns: [..., out / 2]
+    public func forwardGated(_ x: Tensor, weight: WeightSource, bias: Tensor? = nil) -> Tensor {
+        check(x, inFeatures)
+        let rows = x.count / inFeatures
+        let key = LinearPlan.Key(rows: rows, hasBias: bias != nil, hasResidual: false, activation: .identity, isPlain: false)
+        let isHalf = arithmetic == LinearPlan.Arithmetic.half.rawValue || (arithmetic == nil && calculatesInHalf(key))
+        guard rows > 0, isHalf, let plan = plan(key, trial: { _ in }), plan.canGate else {
+            return Kernels.geglu(forward(x, weight: weight, bias: bias))
+        }
+        require(weight.shape == [outFeatures, inFeatures], "a weight \(weight.shape) for \(inFeatures) -> \(outFeatures)")
+        require(bias.map { $0.count == outFeatures } ?? true, "a bias \(bias?.shape ?? []) for \(outFeatures) features")
+        let y = Tensor(uninitialized: x.shape.dropLast() + [outFeatures / 2])
+        Profile.measure(
+            "linear", "\(rows) x \(inFeatures) to \(outFeatures), \(plan.implementation), GEGLU",
+            operations: 2 * Double(rows * inFeatures) * Double(outFeatures)
+        ) {
+            plan.runGated(x, packed, weight, bias: bias, into: y)
+        }
+        return y
+    }
+
+    private func calculatesInHalf(_ key: LinearPlan.Key) -> Bool {
+        precision == .fast && !key.isPlain && Self.isWorthHalfProducts(outFeatures, weights: inFeatures * outFeatures)
+    }
+
     private func plan(_ key: LinearPlan.Key, trial: (LinearPlan) -> Void) -> LinearPlan? {
         var key = key
         let plans = plans[Parallel.slot]
@@ -80,9 +110,7 @@ public final class LinearKernel {
             return plans.plan(for: key) { LinearPlan(inFeatures: inFeatures, outFeatures: outFeatures, key) }
         }
         if let forced = arithmetic.flatMap(LinearPlan.Arithmetic.init(rawValue:)) { return made(forced) ?? made(.float32) }
-        if precision == .fast && !key.isPlain && Self.isWorthHalfProducts(outFeatures, weights: inFeatures * outFeatures) {
-            return made(.half) ?? made(.float32)
-        }
+        if calculatesInHalf(key) { return made(.half) ?? made(.float32) }
         let isHalf =
             precision == .fast && !key.isPlain
             && ConvolutionKernel.isWorthHalving(inFeatures * outFeatures, numbers: key.rows * (inFeatures + outFeatures))

@@ -47,6 +47,20 @@ import Testing
         }
     }
 
+    /// Gated inside for many rows, in two passes for few: the same either way, and as the loops have it.
+    @Test(arguments: [5, 400, 1000]) func gatedLayers(_ rows: Int) {
+        let (inputs, outputs) = (300, 384)
+        let (x, weight) = (randomTensor([rows, inputs], seed: 1), randomTensor([outputs, inputs], seed: 2, scale: 0.1))
+        let bias = randomTensor([outputs], seed: 3)
+        let kernel = LinearKernel(inFeatures: inputs, outFeatures: outputs)
+        kernel.arithmetic = "half"
+        let found = kernel.forwardGated(x, weight: WeightSource(weight, version: 0), bias: bias)
+        #expect(found.shape == [rows, outputs / 2])
+        expectClose(
+            found, Kernels.geglu(PlainKernels.linear(x, weight: weight, bias: bias)), tolerance: Self.tolerance, "\(rows) rows")
+        expectClose(found, Kernels.geglu(kernel.forward(x, weight: weight, version: 0, bias: bias)), "\(rows) rows in two passes")
+    }
+
     /// Half precision ends at 65504 and loses bits below 6e-5; scaling keeps all sizes inside.
     @Test(arguments: [(1, 1), (1e6, 1), (1, 1e6), (1e12, 1e9), (1e-9, 1e-8), (1e20, 1e-15), (65504, 65504)] as [(Float, Float)])
     func numbersOfAllSizes(_ size: Float, _ weightSize: Float) {

@@ -37,8 +37,8 @@ final class BasicTransformerBlock: Module {
     func callAsFunction(_ x: Tensor, prompt: KeysValues, adapters: LoRABatch?, tape: Tape?) -> Tensor {
         let seen = attn1(norm1(x, tape: tape), adding: x, adapters: adapters, tape: tape)
         let told = attn2(norm2(seen, tape: tape), keysValues: prompt, adding: seen, adapters: adapters, tape: tape)
-        let wide = feedForwardIn(norm3(told, tape: tape), lowRank: adapters?[feedForwardInPath], tape: tape)
-        return feedForwardOut(geglu(wide, tape: tape), adding: told, lowRank: adapters?[feedForwardOutPath], tape: tape)
+        let wide = feedForwardIn.gated(norm3(told, tape: tape), lowRank: adapters?[feedForwardInPath], tape: tape)
+        return feedForwardOut(wide, adding: told, lowRank: adapters?[feedForwardOutPath], tape: tape)
     }
 }
 

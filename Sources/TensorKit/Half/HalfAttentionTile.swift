@@ -84,7 +84,7 @@ struct HalfAttentionTile {
     /// Floats from one query, and result, to the next.
     let stride: Int
 
-    /// Floats of scratch: queries, scores, results, sums of weights, factors, largest scores.
+    /// Floats of scratch: queries, scores, results, sums of weights, factors, largest scores and what `weigh` needs.
     static func scratch(width: Int) -> Int { queries / 2 * width + queries / 2 * block + queries * width + 3 * queries }
 
     /// Writes the results of `rows` queries.
@@ -111,6 +111,7 @@ struct HalfAttentionTile {
         let totals = sums + width * lanes  // [lanes]
         let factors = totals + lanes  // [lanes]
         let tops = UnsafeMutableRawPointer(factors + lanes).assumingMemoryBound(to: Float16.self)  // [lanes]
+        let past = tops + lanes  // [64]
         pack(query, packed, rows, unit / context.keyScale)
         sums.update(repeating: 0, count: width * lanes)
         totals.update(repeating: 0, count: lanes)
@@ -125,8 +126,8 @@ struct HalfAttentionTile {
                     rows: height, depth: width, context.keyWords + (start + j) * width, packed, scores + j * lanes)
                 j += height
             }
-            weigh(scores, count, tops, totals, factors)
-            weigh(scores + 32, count, tops + 32, totals + 32, factors + 32)
+            weigh(scores, count, tops, totals, factors, past)
+            weigh(scores + 32, count, tops + 32, totals + 32, factors + 32, past)
             var c = 0
             while c < width {
                 let height = HalfAttentionProducts.height(width - c)
@@ -162,7 +163,7 @@ struct HalfAttentionTile {
     /// multiplied.
     private func weigh(
         _ scores: UnsafeMutablePointer<Float16>, _ count: Int, _ top: UnsafeMutablePointer<Float16>,
-        _ total: UnsafeMutablePointer<Float>, _ factor: UnsafeMutablePointer<Float>
+        _ total: UnsafeMutablePointer<Float>, _ factor: UnsafeMutablePointer<Float>, _ past: UnsafeMutablePointer<Float16>
     ) {
         let lanes = Self.queries
         let old = top.halfLanes(0)
@@ -189,20 +190,21 @@ struct HalfAttentionTile {
             scores.store(a, (count - 1) * lanes)
             first = HalfMath.add(first, a)
         }
-        let (before, after) = (HalfMath.halves(old), HalfMath.halves(new))
-        let (sumsEven, sumsOdd) = (HalfMath.halves(first), HalfMath.halves(second))
-        Self.note(before.low, after.low, HalfMath.widen(sumsEven.low) + HalfMath.widen(sumsOdd.low), total, factor)
-        Self.note(before.high, after.high, HalfMath.widen(sumsEven.high) + HalfMath.widen(sumsOdd.high), total + 16, factor + 16)
+        // In memory they are read sixteen at a time; split in registers they would be converted four at a time.
+        past.store(old, 0)
+        past.store(HalfMath.add(first, second), 32)
+        Self.note(past.sixteen(0), top.sixteen(0), past.sixteen(32), total, factor)
+        Self.note(past.sixteen(16), top.sixteen(16), past.sixteen(48), total + 16, factor + 16)
     }
 
     /// Sixteen queries' sums of weights, and by what their sums so far are multiplied.
     @inline(__always)
     private static func note(
-        _ old: SIMD16<Float16>, _ new: SIMD16<Float16>, _ weights: Lanes, _ total: UnsafeMutablePointer<Float>,
+        _ old: SIMD16<Float16>, _ new: SIMD16<Float16>, _ weights: SIMD16<Float16>, _ total: UnsafeMutablePointer<Float>,
         _ factor: UnsafeMutablePointer<Float>
     ) {
         let scaling = VectorMath.exp((HalfMath.widen(old) - HalfMath.widen(new)) * 0.69314718)
         factor.store(scaling, 0)
-        total.store(total.lanes(0) * scaling + weights, 0)
+        total.store(VectorMath.multiplyAdd(total.lanes(0), scaling, HalfMath.widen(weights)), 0)
     }
 }

@@ -27,43 +27,70 @@ struct HalfProduct {
 
     let panels: HalfPanels
 
-    /// y = x W + bias, or y + x W + bias.
+    /// What becomes of the products.
+    enum Target {
+        /// y = x W + bias + residual, rows of `outputs` numbers.
+        case rows(UnsafeMutablePointer<Float>, adding: UnsafeMutablePointer<Float>?)
+        /// The first half of the outputs times the GELU of the second, rows of `outputs / 2` numbers; for many rows.
+        case gated(UnsafeMutablePointer<Float>)
+    }
+
+    /// Whether the threads share the rows rather than the outputs.
+    func splitsRows(_ rows: Int) -> Bool { rows >= 96 * Parallel.threads || panels.outputs / HalfPanels.width < Parallel.threads }
+
+    /// Products with all rows.
     /// - Parameters:
     ///   - source: rows of inputs.
     ///   - rows: number of rows.
     ///   - weights: in these panels.
     ///   - bias: one number for each output, or nil.
-    ///   - y: rows of `outputs` numbers.
-    ///   - adds: keeps what lies in `y`.
+    ///   - target: where they go; gated only where the threads share the rows.
     func multiply(
-        _ source: Source, rows: Int, weights: UnsafeMutableRawPointer, bias: UnsafeMutablePointer<Float>?,
-        into y: UnsafeMutablePointer<Float>, adds: Bool
+        _ source: Source, rows: Int, weights: UnsafeMutableRawPointer, bias: UnsafeMutablePointer<Float>?, into target: Target
     ) {
         let count = panels.outputs / HalfPanels.width
         let threads = rows * panels.inputs * panels.outputs < 1 << 18 ? 1 : Parallel.threads
-        let splitsRows = rows >= 96 * threads || count < threads
+        let splitsRows = splitsRows(rows)
         let parts = splitsRows ? min(threads, (rows + 11) / 12) : min(threads, count)
-        let size = Self.rowBlock * Self.rowStride + HalfTile.scratch / 2
+        var size = Self.rowBlock * Self.rowStride + HalfTile.scratch / 2
+        let before = size
+        if case .gated = target { size += Self.rowBlock * panels.outputs }
         let scratch = Tensor(uninitialized: [parts, size])
-        let buffers = UnsafeMutableRawPointer(scratch.pointer).bindMemory(to: UInt32.self, capacity: scratch.count)
+        let buffers = scratch.pointer
         Parallel.run(parts) { part in
-            let buffer = buffers + part * size
+            var work = Work(
+                source: source, weights: weights, bias: bias, target: target,
+                words: UnsafeMutableRawPointer(buffers + part * size).bindMemory(to: UInt32.self, capacity: before),
+                wide: buffers + part * size + before)
             if splitsRows {
                 let tiles = (rows + 11) / 12
-                let range = min(rows, tiles * part / parts * 12)..<min(rows, tiles * (part + 1) / parts * 12)
-                multiply(source, range, weights, 0..<count, bias, y, adds, buffer)
+                work.rows = min(rows, tiles * part / parts * 12)..<min(rows, tiles * (part + 1) / parts * 12)
+                work.panels = 0..<count
             } else {
-                multiply(source, 0..<rows, weights, count * part / parts..<count * (part + 1) / parts, bias, y, adds, buffer)
+                work.rows = 0..<rows
+                work.panels = count * part / parts..<count * (part + 1) / parts
             }
+            multiply(work)
         }
         withExtendedLifetime(scratch) {}
     }
 
-    private func multiply(
-        _ source: Source, _ rows: Range<Int>, _ weights: UnsafeMutableRawPointer, _ range: Range<Int>,
-        _ bias: UnsafeMutablePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ adds: Bool,
-        _ buffer: UnsafeMutablePointer<UInt32>
-    ) {
+    /// The share of a thread.
+    private struct Work {
+        let source: Source
+        let weights: UnsafeMutableRawPointer
+        let bias: UnsafeMutablePointer<Float>?
+        let target: Target
+        /// Prepared rows.
+        let words: UnsafeMutablePointer<UInt32>
+        /// All outputs of a block of rows before they are gated.
+        let wide: UnsafeMutablePointer<Float>
+        var rows = 0..<0
+        var panels = 0..<0
+    }
+
+    private func multiply(_ work: Work) {
+        let (rows, range, outputs) = (work.rows, work.panels, panels.outputs)
         guard !rows.isEmpty else { return }
         // Blocks of equal numbers of whole tiles, and chunks of equal numbers of channels, but for the last.
         let blocks = (rows.count + Self.rowBlock - 1) / Self.rowBlock
@@ -71,17 +98,22 @@ struct HalfProduct {
         let pieces = (panels.channels + Self.chunk - 1) / Self.chunk
         let depth = ((panels.channels + 15) / 16 + pieces - 1) / pieces * 16
         let taps = panels.inputs / panels.channels
-        let sums = UnsafeMutableRawPointer(buffer + Self.rowBlock * Self.rowStride).assumingMemoryBound(to: Float16.self)
+        let sums = UnsafeMutableRawPointer(work.words + Self.rowBlock * Self.rowStride).assumingMemoryBound(to: Float16.self)
         func block(_ panel: Int, _ input: Int) -> UnsafeMutableRawPointer {
-            panels.panel(panel, in: weights) + input * HalfPanels.width * 2
+            panels.panel(panel, in: work.weights) + input * HalfPanels.width * 2
         }
         for first in stride(from: rows.lowerBound, to: rows.upperBound, by: blockRows) {
             let count = min(blockRows, rows.upperBound - first)
-            let scale = scale(source, first, count)
+            let scale = scale(work.source, first, count)
+            let (results, residual): (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>?) =
+                switch work.target {
+                case .rows(let y, let residual): (y + first * outputs, residual.map { $0 + first * outputs })
+                case .gated: (work.wide, nil)
+                }
             for tap in 0..<taps {
                 for channel in stride(from: 0, to: panels.channels, by: depth) {
                     let inputs = min(depth, panels.channels - channel)
-                    prepare(source, first, count, tap, channel, inputs, scale, buffer)
+                    prepare(work.source, first, count, tap, channel, inputs, scale, work.words)
                     let isFirst = tap == 0 && channel == 0
                     let at = tap * panels.channels + channel
                     for panel in range {
@@ -95,10 +127,16 @@ struct HalfProduct {
                         }
                         let column = panel * HalfPanels.width
                         HalfTile.run(
-                            rows: count, a: buffer, b: b, depth: inputs, step: Self.step, c: y + first * panels.outputs + column,
-                            outputs: panels.outputs, bias: isFirst ? bias.map { $0 + column } : nil, keeps: adds || !isFirst,
-                            factor: panels.factor(panel, in: weights) / scale, ahead: next, sums: sums)
+                            rows: count, a: work.words, b: b, depth: inputs, step: Self.step, c: results + column,
+                            outputs: outputs, bias: isFirst ? work.bias.map { $0 + column } : nil,
+                            before: (isFirst ? residual : results).map { $0 + column },
+                            factor: panels.factor(panel, in: work.weights) / scale, ahead: next, sums: sums)
                     }
+                }
+            }
+            if case .gated(let y) = work.target {
+                for row in 0..<count {
+                    Kernels.gateRow(work.wide + row * outputs, outputs / 2, into: y + (first + row) * (outputs / 2))
                 }
             }
         }

@@ -10,8 +10,8 @@ struct HalfTile {
     private let c: UnsafeMutablePointer<Float>
     private let outputs: Int
     private let bias: UnsafeMutablePointer<Float>?
-    /// Whether the sums start with what lies in `c`.
-    private let keeps: Bool
+    /// What is added, laid out like `c`; may be `c`.
+    private let before: UnsafeMutablePointer<Float>?
     private let factor: Float
     private let ahead: UnsafeMutableRawPointer?
     /// Sums of the steps so far.
@@ -30,14 +30,15 @@ struct HalfTile {
     ///   - c: the first row's columns.
     ///   - outputs: floats from one row of the result to the next.
     ///   - bias: added to each row, or nil.
-    ///   - keeps: whether the sums start with what lies in `c`.
+    ///   - before: what is added, laid out like `c`, or nil; may be `c`.
     ///   - factor: the products are multiplied by it.
     ///   - ahead: what is brought into the cache meanwhile, of the size of `b`.
     ///   - sums: `scratch` numbers.
     @inline(__always)
     static func run(
         rows: Int, a: UnsafeMutablePointer<UInt32>, b: UnsafeMutableRawPointer, depth: Int, step: Int,
-        c: UnsafeMutablePointer<Float>, outputs: Int, bias: UnsafeMutablePointer<Float>?, keeps: Bool, factor: Float,
+        c: UnsafeMutablePointer<Float>, outputs: Int, bias: UnsafeMutablePointer<Float>?, before: UnsafeMutablePointer<Float>?,
+        factor: Float,
         ahead: UnsafeMutableRawPointer, sums: UnsafeMutablePointer<Float16>
     ) {
         // Steps of equal lengths, but for the last.
@@ -47,7 +48,7 @@ struct HalfTile {
         while row < rows {
             let tile = HalfTile(
                 a: a + row * HalfProduct.rowStride, b: b, depth: depth, step: step, c: c + row * outputs, outputs: outputs,
-                bias: bias, keeps: keeps, factor: factor, ahead: row == 0 ? ahead : nil, sums: sums)
+                bias: bias, before: before.map { $0 + row * outputs }, factor: factor, ahead: row == 0 ? ahead : nil, sums: sums)
             row += tile.run(rows - row)
         }
     }
@@ -95,18 +96,18 @@ struct HalfTile {
             if end < depth {
                 rows.each { row, index in row.store(sums + index * 64) }
             } else {
-                rows.each { row, index in store(row, c + index * outputs) }
+                rows.each { row, index in store(row, index * outputs) }
             }
             start = end
         }
     }
 
     @inline(__always)
-    private func store(_ row: HalfRow, _ c: UnsafeMutablePointer<Float>) {
+    private func store(_ row: HalfRow, _ at: Int) {
         row.eachSixteen { sums, column in
-            var before = keeps ? c.lanes(column) : .zero
-            if let bias { before += bias.lanes(column) }
-            c.store(VectorMath.multiplyAdd(sums, Lanes(repeating: factor), before), column)
+            var start = before.map { $0.lanes(at + column) } ?? .zero
+            if let bias { start += bias.lanes(column) }
+            c.store(VectorMath.multiplyAdd(sums, Lanes(repeating: factor), start), at + column)
         }
     }
 

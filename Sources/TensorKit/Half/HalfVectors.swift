@@ -22,13 +22,14 @@ enum HalfMath {
         // x = n + r with whole n: adding 1.5 * 2^10 rounds to a whole number and leaves it in the low bits.
         let shifted = add(x, constant(0x6600))
         let r = subtract(x, subtract(shifted, constant(0x6600)))
-        // 1 + 0.6934 r + 0.2422 r^2 + 0.055 r^3: the least largest error of this degree is 1e-4.
-        var p = multiplyAdd(r, constant(0x2B0B), constant(0x33C0))
-        p = multiplyAdd(p, r, constant(0x398C))
-        p = multiplyAdd(p, r, constant(0x3C00))
-        // Multiply by 2^(n + 8) in the exponents' bits, two numbers to a word: first by 2^-14, then by 2^(n + 22), so that nothing is carried over.
-        let exponents = ((unsafeBitCast(shifted, to: SIMD16<UInt32>.self) &+ 0x0016_0016) & 0x003F_003F) &<< 10
-        return unsafeBitCast(unsafeBitCast(p, to: SIMD16<UInt32>.self) &- 0x3800_3800 &+ exponents, to: HalfLanes.self)
+        // 256 times 1 + 0.6934 r + 0.2422 r^2 + 0.055 r^3: the least largest error of this degree is 1e-4.
+        var p = multiplyAdd(r, constant(0x4B0B), constant(0x53C0))
+        p = multiplyAdd(p, r, constant(0x598C))
+        p = multiplyAdd(p, r, constant(0x5C00))
+        // Multiply by 2^n in the exponents' bits, which are the highest but one of sixteen: what is above them falls off.
+        let exponents = (unsafeBitCast(shifted, to: SIMD16<UInt32>.self) &<< 10) & 0xFC00_FC00
+        return unsafeBitCast(
+            unsafeBitCast(p, to: SIMD32<UInt16>.self) &+ unsafeBitCast(exponents, to: SIMD32<UInt16>.self), to: HalfLanes.self)
     }
 
     @_transparent
@@ -115,6 +116,10 @@ extension UnsafeMutablePointer<Float16> {
     /// Thirty-two elements from `index` on, which need not be aligned.
     @inline(__always)
     func halfLanes(_ index: Int) -> HalfLanes { UnsafeRawPointer(self + index).loadUnaligned(as: HalfLanes.self) }
+
+    /// Sixteen elements from `index` on.
+    @inline(__always)
+    func sixteen(_ index: Int) -> SIMD16<Float16> { UnsafeRawPointer(self + index).loadUnaligned(as: SIMD16<Float16>.self) }
 
     /// Sets thirty-two elements from `index` on.
     @inline(__always)

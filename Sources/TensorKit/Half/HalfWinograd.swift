@@ -17,28 +17,29 @@ struct HalfWinograd {
     private let x, y: UnsafeMutablePointer<Float>
     private let weights: UnsafeMutableRawPointer
     private let bias: UnsafeMutablePointer<Float>?
-    private let adds: Bool
+    private let residual: UnsafeMutablePointer<Float>?
     /// Power of two that the image is multiplied by.
     private let scale: Float
 
     private var tiles: Int { samples * tilesDown * tilesAcross }
 
-    /// y = conv(x) + bias, or y + conv(x) + bias, for a convolution with one row and column of zeros around.
+    /// y = conv(x) + bias + residual, for a convolution with one row and column of zeros around.
     /// - Parameters:
     ///   - x: [N, H, W, in]
     ///   - panels: layout of the weights.
     ///   - weights: in this layout.
     ///   - bias: [out] or nil.
+    ///   - residual: [N, H, W, out] or nil.
     ///   - y: [N, H, W, out]
-    ///   - adds: keeps what lies in `y`.
     static func run(
-        _ x: Tensor, _ panels: HalfWinogradPanels, weights: UnsafeMutableRawPointer, bias: Tensor?, into y: Tensor, adds: Bool
+        _ x: Tensor, _ panels: HalfWinogradPanels, weights: UnsafeMutableRawPointer, bias: Tensor?, adding residual: Tensor?,
+        into y: Tensor
     ) {
         let scale = HalfMath.scale(largest: HalfImage.largest(x), below: imageBound)
         HalfWinograd(
             panels: panels.panels, samples: x.shape[0], height: x.shape[1], width: x.shape[2], channels: x.shape[3],
             outputs: y.shape[3], tilesDown: (x.shape[1] + 3) / 4, tilesAcross: (x.shape[2] + 3) / 4, x: x.pointer, y: y.pointer,
-            weights: weights, bias: bias?.pointer, adds: adds, scale: scale
+            weights: weights, bias: bias?.pointer, residual: residual?.pointer, scale: scale
         ).run()
     }
 
@@ -295,11 +296,12 @@ struct HalfWinograd {
                         } else if panel + 1 < allPanels.upperBound {
                             next = block(panel + 1, 0, 0)
                         }
+                        let c = results + place * range.count * columns + (panel - firstPanel) * HalfPanels.width
                         HalfTile.run(
                             rows: range.count, a: rows, b: b, depth: inputs, step: Self.step,
-                            c: results + place * range.count * columns + (panel - firstPanel) * HalfPanels.width,
-                            outputs: columns,
-                            bias: nil, keeps: channel > 0, factor: panels.factor(panel, in: weights) / scale, ahead: next,
+                            c: c, outputs: columns,
+                            bias: nil, before: channel > 0 ? c : nil, factor: panels.factor(panel, in: weights) / scale,
+                            ahead: next,
                             sums: sums)
                     }
                 }
@@ -327,7 +329,7 @@ struct HalfWinograd {
     ) {
         let (sample, top, left) = place(tile)
         let (rows, columns) = (min(4, height - top), min(4, width - left))
-        let corner = y + ((sample * height + top) * width + left) * outputs + column
+        let corner = ((sample * height + top) * width + left) * outputs + column
         for output in stride(from: 0, to: count, by: 16) {
             for j in 0..<6 {
                 let from = results + j * apart + output
@@ -354,7 +356,7 @@ struct HalfWinograd {
     }
 
     @inline(__always)
-    private func finish(_ lanes: Lanes, _ target: UnsafeMutablePointer<Float>) {
-        target.store(adds ? lanes + target.lanes(0) : lanes, 0)
+    private func finish(_ lanes: Lanes, _ at: Int) {
+        y.store(residual.map { lanes + $0.lanes(at) } ?? lanes, at)
     }
 }

@@ -21,9 +21,9 @@ extension Kernels {
         let parts = work < 1 << 19 ? 1 : min(Parallel.threads, items)
         let tile = HalfAttentionTile(width: width, stride: stride)
         let exact = AttentionTile(width: width, stride: stride, keyStride: stride, keys: keys, causal: false)
-        // Scratch of either tile, then the words of keys and values.
-        let own = max(HalfAttentionTile.scratch(width: width), exact.scratch)
-        let size = own + 2 * keys * width
+        // Scratch of either tile in whole vectors, then the words of keys and values.
+        let own = (max(HalfAttentionTile.scratch(width: width), exact.scratch) + 15) / 16 * 16
+        let size = (own + 2 * keys * width + 15) / 16 * 16
         let scratch = Tensor(uninitialized: [parts, size])
         let (q, k, v, y, buffers) = (query.pointer, key.pointer, value.pointer, result.pointer, scratch.pointer)
         Profile.measure(

@@ -127,11 +127,8 @@ final class ConvolutionPlan {
     }
 
     private func run(_ x: Tensor, _ weights: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
+        guard let primitive else { return multiply(x, weights, bias, adding: isFused ? residual : nil, into: y) }
         if let residual, isFused { Kernels.copy(residual, into: y) }
-        guard let primitive else {
-            multiply(x, weights, bias, into: y, adds: residual != nil && isFused)
-            return
-        }
         var source = x
         if let (reorder, own) = toOwn {
             source = DNN.tensor(for: own)
@@ -154,18 +151,19 @@ final class ConvolutionPlan {
     }
 
     /// As a product of matrices: what each position sees, side by side, times the weights.
-    private func multiply(_ x: Tensor, _ weights: UnsafeMutableRawPointer, _ bias: Tensor?, into y: Tensor, adds: Bool) {
+    private func multiply(
+        _ x: Tensor, _ weights: UnsafeMutableRawPointer, _ bias: Tensor?, adding residual: Tensor?, into y: Tensor
+    ) {
         let positions = output[0] * output[1] * output[2]
         if let half {
-            HalfProduct(panels: half).multiply(
+            return HalfProduct(panels: half).multiply(
                 .image(HalfImage(x, geometry, output: output)), rows: positions, weights: weights, bias: bias?.pointer,
-                into: y.pointer, adds: adds)
-            return
+                into: .rows(y.pointer, adding: residual?.pointer))
         }
         if let halfWinograd {
-            HalfWinograd.run(x, halfWinograd, weights: weights, bias: bias, into: y, adds: adds)
-            return
+            return HalfWinograd.run(x, halfWinograd, weights: weights, bias: bias, adding: residual, into: y)
         }
+        if let residual { Kernels.copy(residual, into: y) }
         guard let panels else { return }
         let block = min(positions, max(96, (8 << 20) / (4 * panels.inputs)) / 12 * 12)
         let columns = Tensor(uninitialized: [block, panels.inputs])
@@ -175,7 +173,7 @@ final class ConvolutionPlan {
             Kernels.gatherColumns(x, geometry, output, first..<first + count, into: columns)
             panels.multiply(
                 columns.pointer, rows: count, weights: weights, bias: bias?.pointer, into: y.pointer + first * panels.outputs,
-                adds: adds)
+                adds: residual != nil)
             first += count
         }
     }
