@@ -15,8 +15,10 @@ public enum ConvolutionAlgorithm: String, Sendable {
     case panels
     /// Directly, products of half-precision numbers with short sums in half precision (`HalfProduct`).
     case half
-    /// Winograd's minimal filtering with such products (`HalfWinograd`).
+    /// Winograd's minimal filtering with such products, sixteen results (of four by four) at a time (`HalfWinograd`).
     case halfWinograd
+    /// The same with four results at a time: less fast, less memory.
+    case halfWinograd2
 }
 
 /// A convolution layer's arithmetic: one geometry and one weight that stays the same over many calls.
@@ -176,9 +178,9 @@ public final class ConvolutionKernel {
                 : !hasManyRows ? [.bfloat16, .halfStored] : [LinearKernel.fastestProducts == .bfloat16 ? .bfloat16 : .widened]
         if !isHalf && !hasManyRows && weights >= Self.largeCount { list.append(.panels) }
         if hasHalfProducts {
-            // Winograd's layout takes four times the memory of direct weights: the large layers of a network have it for large images only.
-            if geometry.isWinogradable && hasManyRows && weights <= (positions < 1024 ? 8 << 20 : 16 << 20) {
-                list.append(.halfWinograd)
+            // Winograd's layouts take 4 or 1.8 times the memory of direct weights: the largest layers of a network have the smaller one.
+            if geometry.isWinogradable && hasManyRows {
+                list.append(weights <= (positions < 1024 ? 8 << 20 : 16 << 20) ? .halfWinograd : .halfWinograd2)
             }
             return list
         }

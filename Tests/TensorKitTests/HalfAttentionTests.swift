@@ -45,15 +45,64 @@ import Testing
             PlainKernels.attention(query: query, key: key, value: value, heads: 2, causal: false), tolerance: 1e-2, "attention")
     }
 
-    /// Where scores are too large for half precision the tile of float32 takes over, for the queries concerned.
-    @Test func largeScoresAreLeftToFloat32() {
-        let (query, key) = (randomTensor([1, 150, 80], seed: 1), randomTensor([1, 130, 80], seed: 2, scale: 30))
-        for i in 64 * 80..<128 * 80 { query.pointer[i] *= 40 }
+    /// What is added to all keys changes no weight, however large it is beside the keys' differences.
+    @Test func whatKeysHaveInCommonDoesNotCount() {
+        let (query, key) = (randomTensor([1, 80, 80], seed: 1), randomTensor([1, 90, 80], seed: 2))
+        let value = randomTensor([1, 90, 80], seed: 3)
+        let plain = PlainKernels.attention(query: query, key: key, value: value, heads: 2, causal: false)
+        for i in 0..<key.count { key.pointer[i] += Float(100 + i % 80) }
+        expectClose(
+            Kernels.halfAttention(query: query, key: key, value: value, heads: 2), plain, tolerance: 1e-2, "attention")
+    }
+
+    /// Where scores are too large for half precision the tile of float32 takes over, for the queries concerned: the second tile of three. Up to there
+    /// half precision is within a few hundredths.
+    @Test(arguments: [(5, 4e-2), (12, 2e-4), (40, 2e-4), (1000, 2e-4)] as [(Float, Float)])
+    func largeScoresAreLeftToFloat32(_ size: Float, _ tolerance: Float) {
+        let (query, key) = (randomTensor([1, 150, 80], seed: 1), randomTensor([1, 130, 80], seed: 2))
+        for i in 64 * 80..<128 * 80 { query.pointer[i] *= size }
         let value = randomTensor([1, 130, 80], seed: 3)
         let plain = PlainKernels.attention(query: query, key: key, value: value, heads: 2, causal: false)
         let found = Kernels.halfAttention(query: query, key: key, value: value, heads: 2)
-        func tile(_ x: Tensor) -> Tensor { x.reshaped([150, 80]).rows(64..<128) }
-        expectClose(tile(found), tile(plain), tolerance: 2e-4, "large scores")
+        func tile(_ x: Tensor, _ rows: Range<Int>) -> Tensor { x.reshaped([150, 80]).rows(rows) }
+        expectClose(tile(found, 64..<128), tile(plain, 64..<128), tolerance: tolerance, "scores times \(size)")
+        expectClose(tile(found, 0..<64), tile(plain, 0..<64), tolerance: 1e-2, "the others")
+    }
+
+    /// One query along one key, so that the score is known: just below the limit, just above it, and where halves of the features cancel.
+    @Test func scoresAtTheLimit() {
+        let (width, keys) = (40, 130)
+        let unit = 1.442695041 / Float(width).squareRoot()
+        for (score, cancelled, tolerance) in [(30, 0, 5e-2), (34, 0, 2e-4), (500, 0, 2e-4), (5, 400, 2e-4)]
+            as [(Float, Float, Float)]
+        {
+            let query = Tensor(zeros: [1, 64, width])
+            let key = Tensor(zeros: [1, keys, width])
+            // Keys in pairs of opposite signs: their average is nothing.
+            for row in 0..<64 {
+                for c in 0..<width { query.pointer[row * width + c] = 1 }
+            }
+            for j in 0..<keys {
+                let share = (j % 2 == 0 ? 1 : -1) * Float(j / 2 + 1) / Float(keys / 2)
+                for c in 0..<width {
+                    let sign: Float = c < width / 2 ? 1 : -1
+                    key.pointer[j * width + c] = share * (score + 2 * sign * cancelled) / (Float(width) * unit)
+                }
+            }
+            let value = randomTensor([1, keys, width], seed: 3)
+            expectClose(
+                Kernels.halfAttention(query: query, key: key, value: value, heads: 1),
+                PlainKernels.attention(query: query, key: key, value: value, heads: 1, causal: false), tolerance: tolerance,
+                "score \(score) beside \(cancelled)")
+        }
+    }
+
+    /// A number that is none shows in all results of its head, as in float32.
+    @Test(arguments: [true, false]) func notANumberIsNotHidden(_ isKey: Bool) {
+        let (query, key) = (randomTensor([1, 64, 40], seed: 1), randomTensor([1, 64, 40], seed: 2))
+        (isKey ? key : query).pointer[5 * 40 + 7] = .nan
+        let found = Kernels.halfAttention(query: query, key: key, value: randomTensor([1, 64, 40], seed: 3), heads: 1)
+        for row in isKey ? 0..<64 : 5..<6 { #expect(!found.pointer[row * 40 + 7].isFinite) }
     }
 
     @Test func infiniteValuesAreNotHidden() {

@@ -5,14 +5,16 @@ import Testing
 
 /// Winograd's convolutions in half precision against the plain loops, on every processor.
 @Suite struct HalfWinogradTests {
-    /// Rounding shows about four times as much as in direct half-precision products. A tap or channel that is left out shows more.
-    static let tolerance: Float = 1.5e-2
+    static let sizes = [ConvolutionAlgorithm.halfWinograd, .halfWinograd2]
 
-    static func convolution(_ inputs: Int, _ outputs: Int) -> ConvolutionKernel {
+    /// Rounding shows up to four times as much as in direct half-precision products. A tap or channel that is left out shows more.
+    static func tolerance(_ algorithm: ConvolutionAlgorithm) -> Float { algorithm == .halfWinograd ? 1.5e-2 : 5e-3 }
+
+    static func convolution(_ inputs: Int, _ outputs: Int, _ algorithm: ConvolutionAlgorithm) -> ConvolutionKernel {
         let geometry = ConvolutionGeometry(
             inChannels: inputs, outChannels: outputs, kernelHeight: 3, kernelWidth: 3, padding: Padding(1))
         let kernel = ConvolutionKernel(geometry)
-        kernel.algorithm = .halfWinograd
+        kernel.algorithm = algorithm
         return kernel
     }
 
@@ -22,54 +24,63 @@ import Testing
         arguments: [
             ([1, 4, 4, 64], 64), ([2, 5, 7, 32], 128), ([1, 1, 1, 16], 64), ([1, 33, 29, 48], 64), ([3, 40, 44, 16], 64),
             ([2, 9, 6, 320], 192), ([1, 30, 34, 32], 320), ([1, 2, 53, 528], 64),
-        ] as [([Int], Int)])
-    func agreesWithTheLoops(_ input: [Int], _ outputs: Int) {
-        let kernel = Self.convolution(input[3], outputs)
+        ] as [([Int], Int)], sizes)
+    func agreesWithTheLoops(_ shape: ([Int], Int), _ algorithm: ConvolutionAlgorithm) {
+        let (input, outputs) = shape
+        let kernel = Self.convolution(input[3], outputs, algorithm)
         let x = randomTensor(input, seed: 1)
         let weight = randomTensor(kernel.geometry.weightShape, seed: 2, scale: 0.2)
         let bias = randomTensor([outputs], seed: 3)
         let plain = PlainKernels.convolution(x, weight: weight, bias: bias, geometry: kernel.geometry)
         let residual = randomTensor(plain.shape, seed: 4)
         expectClose(
-            kernel.forward(x, weight: weight, version: 0, bias: bias), plain, tolerance: Self.tolerance, "\(input) to \(outputs)")
+            kernel.forward(x, weight: weight, version: 0, bias: bias), plain, tolerance: Self.tolerance(algorithm),
+            "\(input) to \(outputs)")
         expectClose(
             kernel.forward(x, weight: weight, version: 0, bias: bias, adding: residual, activation: .silu),
-            PlainKernels.apply(.silu, Kernels.add(plain, residual)), tolerance: Self.tolerance, "\(input), residual and SiLU")
+            PlainKernels.apply(.silu, Kernels.add(plain, residual)), tolerance: Self.tolerance(algorithm),
+            "\(input), residual and SiLU")
         expectClose(
             kernel.forward(x, weight: weight, version: 0),
             PlainKernels.convolution(
-                x, weight: weight, bias: nil, geometry: kernel.geometry), tolerance: Self.tolerance, "\(input) without bias")
-        #expect(kernel.layoutBytes == 2 * 36 * input[3] * outputs + 4 * outputs / HalfPanels.width)
+                x, weight: weight, bias: nil, geometry: kernel.geometry), tolerance: Self.tolerance(algorithm),
+            "\(input) without bias")
+        #expect(
+            kernel.layoutBytes == 2 * (algorithm == .halfWinograd ? 36 : 16) * input[3] * outputs + 4 * outputs / HalfPanels.width
+        )
     }
 
     /// Small whole numbers: what is wrong by one tap, channel or pixel is wrong by more than rounding.
-    @Test func everyTapCounts() {
-        let kernel = Self.convolution(16, 64)
+    @Test(arguments: sizes) func everyTapCounts(_ algorithm: ConvolutionAlgorithm) {
+        let kernel = Self.convolution(16, 64, algorithm)
         for tap in 0..<9 {
             let (x, weight) = (randomTensor([1, 11, 10, 16], seed: 1), Tensor(zeros: [64, 16, 3, 3]))
             for output in 0..<64 { weight.pointer[(output * 16 + output % 16) * 9 + tap] = Float(output + 1) }
             kernel.releaseLayouts()
             expectClose(
                 kernel.forward(x, weight: weight, version: tap),
-                PlainKernels.convolution(x, weight: weight, bias: nil, geometry: kernel.geometry), tolerance: 3e-3, "tap \(tap)")
+                PlainKernels.convolution(x, weight: weight, bias: nil, geometry: kernel.geometry),
+                tolerance: Self.tolerance(algorithm), "tap \(tap)")
         }
     }
 
     /// Half precision ends at 65504 and loses bits below 6e-5; scaling keeps all sizes inside.
-    @Test(arguments: [(1e6, 1), (1, 1e6), (1e12, 1e9), (1e-9, 1e-8), (1e20, 1e-15)] as [(Float, Float)])
-    func numbersOfAllSizes(_ size: Float, _ weightSize: Float) {
-        let kernel = Self.convolution(64, 64)
+    @Test(arguments: [(1e6, 1), (1, 1e6), (1e12, 1e9), (1e-9, 1e-8), (1e20, 1e-15)] as [(Float, Float)], sizes)
+    func numbersOfAllSizes(_ factors: (Float, Float), _ algorithm: ConvolutionAlgorithm) {
+        let (size, weightSize) = factors
+        let kernel = Self.convolution(64, 64, algorithm)
         let x = randomTensor([1, 8, 9, 64], seed: 1, scale: size)
         let weight = randomTensor(kernel.geometry.weightShape, seed: 2, scale: weightSize)
         expectClose(
             kernel.forward(x, weight: weight, version: 0),
-            PlainKernels.convolution(x, weight: weight, bias: nil, geometry: kernel.geometry), tolerance: Self.tolerance,
+            PlainKernels.convolution(x, weight: weight, bias: nil, geometry: kernel.geometry),
+            tolerance: Self.tolerance(algorithm),
             "\(size) times \(weightSize)")
     }
 
     /// The largest numbers that the turns can make, all of one sign where sums are longest.
-    @Test func largestSumsStayFinite() {
-        let kernel = Self.convolution(512, 64)
+    @Test(arguments: sizes) func largestSumsStayFinite(_ algorithm: ConvolutionAlgorithm) {
+        let kernel = Self.convolution(512, 64, algorithm)
         let (x, weight) = (Tensor(uninitialized: [1, 8, 8, 512]), Tensor(uninitialized: [64, 512, 3, 3]))
         for signs in 0..<16 {
             for i in 0..<x.count {
@@ -87,22 +98,23 @@ import Testing
     }
 
     /// What is not finite in float32 is not made finite.
-    @Test(arguments: [Float.infinity, .nan]) func whatIsNotFiniteStaysSo(_ value: Float) {
-        let kernel = Self.convolution(16, 64)
+    @Test(arguments: [Float.infinity, .nan], sizes) func whatIsNotFiniteStaysSo(_ value: Float, _ algorithm: ConvolutionAlgorithm)
+    {
+        let kernel = Self.convolution(16, 64, algorithm)
         let (x, weight) = (randomTensor([1, 8, 8, 16], seed: 1), randomTensor([64, 16, 3, 3], seed: 2))
         x.pointer[(3 * 8 + 2) * 16 + 5] = value
         let y = kernel.forward(x, weight: weight, version: 0)
         for output in 0..<64 { #expect(!y.pointer[(3 * 8 + 2) * 64 + output].isFinite) }
     }
 
-    @Test func otherConvolutionsAreLeftToOthers() {
+    @Test(arguments: sizes) func otherConvolutionsAreLeftToOthers(_ algorithm: ConvolutionAlgorithm) {
         for geometry in [
             ConvolutionGeometry(inChannels: 24, outChannels: 64, kernelHeight: 3, kernelWidth: 3, padding: Padding(1)),
             ConvolutionGeometry(inChannels: 32, outChannels: 64, kernelHeight: 3, kernelWidth: 3, stride: 2, padding: Padding(1)),
             ConvolutionGeometry(inChannels: 32, outChannels: 96, kernelHeight: 3, kernelWidth: 3, padding: Padding(1)),
         ] {
             let kernel = ConvolutionKernel(geometry)
-            kernel.algorithm = .halfWinograd
+            kernel.algorithm = algorithm
             let x = randomTensor([1, 6, 7, geometry.inChannels], seed: 1)
             let weight = randomTensor(geometry.weightShape, seed: 2)
             expectClose(

@@ -18,37 +18,61 @@ struct HalfAttentionContext {
         (keyWords, valueWords, self.keys, self.width) = (words, words + keys * width, keys, width)
     }
 
-    /// Brings the features of a head together.
+    /// Brings the features of a head together. The average key is taken off all of them: that changes all scores of a query by the same, which the
+    /// softmax does not see, and the smaller scores are, the better half precision knows them (SageAttention, 2410.02367).
     /// - Parameters:
     ///   - key: the first key's features of this head.
     ///   - value: the first value's.
     ///   - stride: floats from one key or value to the next.
     mutating func load(key: UnsafeMutablePointer<Float>, value: UnsafeMutablePointer<Float>, stride: Int) {
-        var (topKey, topValue, longest) = (Float(0), Float(0), Float(0))
-        for j in 0..<keys {
-            topKey = max(topKey, HalfMath.largest(key + j * stride, count: width))
-            topValue = max(topValue, HalfMath.largest(value + j * stride, count: width))
-            longest = max(longest, Self.squares(key + j * stride, width))
-        }
-        keyScale = HalfMath.scale(largest: topKey, below: 2)
+        var topValue: Float = 0
+        for j in 0..<keys { topValue = max(topValue, HalfMath.largest(value + j * stride, count: width)) }
         valueScale = HalfMath.scale(largest: topValue, below: 2)
-        // Not a number or infinite where a key is: no half precision then.
-        longestKey = longest.isFinite && topKey.isFinite && topValue.isFinite ? longest.squareRoot() : .infinity
         for j in 0..<keys {
             HalfMath.double(value + j * stride, count: width, factor: valueScale, into: valueWords + j * width)
         }
-        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: width) { row in
-            guard let row = row.baseAddress else { return }
-            var j = 0
-            while j < keys {
-                let height = HalfAttentionProducts.height(keys - j)
-                for r in 0..<height {
-                    HalfMath.double(key + (j + r) * stride, count: width, factor: keyScale, into: row)
-                    let to = keyWords + j * width + r
-                    for c in 0..<width { to[c * height] = row[c] }
-                }
-                j += height
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * width) { floats in
+            withUnsafeTemporaryAllocation(of: UInt32.self, capacity: width) { words in
+                guard let average = floats.baseAddress, let words = words.baseAddress else { return }
+                loadKeys(key, stride, average, average + width, words)
             }
+        }
+        if !topValue.isFinite { longestKey = .infinity }
+    }
+
+    private mutating func loadKeys(
+        _ key: UnsafeMutablePointer<Float>, _ stride: Int, _ average: UnsafeMutablePointer<Float>,
+        _ row: UnsafeMutablePointer<Float>, _ words: UnsafeMutablePointer<UInt32>
+    ) {
+        average.update(repeating: 0, count: width)
+        for j in 0..<keys {
+            let key = key + j * stride
+            for c in 0..<width { average[c] += key[c] }
+        }
+        for c in 0..<width { average[c] /= Float(keys) }
+        var (top, longest, sum) = (Float(0), Float(0), Float(0))
+        for j in 0..<keys {
+            let key = key + j * stride
+            for c in 0..<width { row[c] = key[c] - average[c] }
+            top = max(top, HalfMath.largest(row, count: width))
+            let squares = Self.squares(row, width)
+            longest = max(longest, squares)
+            sum += squares
+        }
+        // Not a number or infinite where a key is: no half precision then.
+        longestKey = sum.isFinite ? longest.squareRoot() : .infinity
+        keyScale = HalfMath.scale(largest: top, below: 2)
+        var j = 0
+        while j < keys {
+            let height = HalfAttentionProducts.height(keys - j)
+            for r in 0..<height {
+                let key = key + (j + r) * stride
+                for c in 0..<width { row[c] = key[c] - average[c] }
+                HalfMath.double(row, count: width, factor: keyScale, into: words)
+                let to = keyWords + j * width + r
+                for c in 0..<width { to[c * height] = words[c] }
+            }
+            j += height
         }
     }
 
@@ -77,8 +101,11 @@ struct HalfAttentionTile {
     static let queries = 64
     /// Features of a head at most.
     static let widest = 192
-    /// Scores (as powers of two) beyond this are left to float32: near it half precision knows them to a quarter only.
-    static let largestScore: Float = 512
+    /// Queries whose largest score (as a power of two, against the average key) is beyond this are left to float32: below it half precision knows
+    /// scores to a sixty-fourth, as well as products of bfloat16 numbers would.
+    static let largestScore: Float = 32
+    /// The same where lengths of queries and keys alone allow scores beyond this: sums on the way to a score could be larger than it is.
+    static let largestBound: Float = 256
 
     let width: Int
     /// Floats from one query, and result, to the next.
@@ -94,7 +121,7 @@ struct HalfAttentionTile {
     ///   - result: of the first query, features of this head.
     ///   - scratch: as many floats as `scratch` says.
     ///   - rows: 1 to 64.
-    /// - Returns: whether that was done; not where scores could be too large for half precision.
+    /// - Returns: whether that was done; not where scores are too large for half precision.
     func run(
         query: UnsafeMutablePointer<Float>, context: HalfAttentionContext, result: UnsafeMutablePointer<Float>,
         scratch: UnsafeMutablePointer<Float>, rows: Int
@@ -102,9 +129,13 @@ struct HalfAttentionTile {
         let lanes = Self.queries
         // Weights are powers of two here, not of e.
         let unit = 1.442695041 / Float(width).squareRoot()
-        var longest: Float = 0
-        for r in 0..<rows { longest = max(longest, HalfAttentionContext.squares(query + r * stride, width)) }
-        guard longest.isFinite, longest.squareRoot() * context.longestKey * unit <= Self.largestScore else { return false }
+        var (longest, sum) = (Float(0), Float(0))
+        for r in 0..<rows {
+            let squares = HalfAttentionContext.squares(query + r * stride, width)
+            longest = max(longest, squares)
+            sum += squares
+        }
+        guard sum.isFinite, longest.squareRoot() * context.longestKey * unit <= Self.largestBound else { return false }
         let packed = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: Float16.self)  // [width, lanes]
         let scores = packed + width * lanes  // [block, lanes]
         let sums = scratch + lanes / 2 * (width + Self.block)  // [width, lanes]
@@ -138,6 +169,7 @@ struct HalfAttentionTile {
             }
             start += count
         }
+        for lane in 0..<lanes where Float(tops[lane]) > Self.largestScore { return false }
         for r in 0..<rows {
             let (to, factor) = (result + r * stride, 1 / (totals[r] * context.valueScale))
             for c in 0..<width { to[c] = sums[c * lanes + r] * factor }

@@ -1,26 +1,29 @@
 import COneDNN
 
-/// Weights of 3x3 convolutions as `HalfWinograd` multiplies with them: G w Gᵀ, 36 numbers for each nine, each of the 36 a matrix of its own.
+/// Weights of 3x3 convolutions as `HalfWinograd` multiplies with them: G w Gᵀ, 36 or sixteen numbers for each nine, each place a matrix of its own.
 struct HalfWinogradPanels: Equatable {
-    /// The 36 matrices as positions of a kernel.
+    /// The matrices as positions of a kernel.
     let panels: HalfPanels
+    let turns: HalfWinogradTurns
     private let outputs, channels: Int
 
     /// nil where the outputs do not fill panels or the channels no vectors.
-    init?(outputs: Int, channels: Int) {
-        guard channels % 16 == 0, let panels = HalfPanels(outputs: outputs, channels: channels, height: 6, columns: 6) else {
-            return nil
-        }
-        (self.panels, self.outputs, self.channels) = (panels, outputs, channels)
+    init?(outputs: Int, channels: Int, turns: HalfWinogradTurns) {
+        guard channels % 16 == 0,
+            let panels = HalfPanels(outputs: outputs, channels: channels, height: turns.side, columns: turns.side)
+        else { return nil }
+        (self.panels, self.turns, self.outputs, self.channels) = (panels, turns, outputs, channels)
     }
 
     /// How these panels are named among oneDNN's layouts.
-    var descriptor: DNN.Descriptor { DNN.descriptor([outputs, channels, 36], dnnl_abc, dnnl_f16) }
+    var descriptor: DNN.Descriptor { DNN.descriptor([outputs, channels, turns.results], dnnl_abc, dnnl_f16) }
 
     /// nil for other layouts.
     init?(_ descriptor: DNN.Descriptor) {
-        guard descriptor.data_type == dnnl_f16, descriptor.ndims == 3 else { return nil }
-        self.init(outputs: Int(descriptor.dims.0), channels: Int(descriptor.dims.1))
+        guard descriptor.data_type == dnnl_f16, descriptor.ndims == 3,
+            let turns = HalfWinogradTurns(rawValue: Int(descriptor.dims.2))
+        else { return nil }
+        self.init(outputs: Int(descriptor.dims.0), channels: Int(descriptor.dims.1), turns: turns)
     }
 
     /// Of the panels and their factors.
@@ -38,12 +41,12 @@ struct HalfWinogradPanels: Equatable {
         let chunk = min(channels, 64)
         let stride = 9 * chunk + 16
         let parts = min(count, Parallel.threads)
-        let scratch = Tensor(uninitialized: [parts, HalfPanels.width * stride + HalfWinograd.scratch])
+        let scratch = Tensor(uninitialized: [parts, HalfPanels.width * stride + HalfWinogradTurns.scratch])
         Parallel.run(parts) { part in
-            let rows = scratch.pointer + part * (HalfPanels.width * stride + HalfWinograd.scratch)
+            let rows = scratch.pointer + part * (HalfPanels.width * stride + HalfWinogradTurns.scratch)
             let turned = rows + HalfPanels.width * stride
             for panel in count * part / parts..<count * (part + 1) / parts {
-                /// Calls `body` with each channel, the first of sixteen outputs and where their 36 numbers lie.
+                /// Calls `body` with each channel, the first of sixteen outputs and where their numbers lie.
                 func eachSixteen(_ body: (_ channel: Int, _ output: Int) -> Void) {
                     for first in Swift.stride(from: 0, to: channels, by: chunk) {
                         let inputs = min(chunk, channels - first)
@@ -53,7 +56,7 @@ struct HalfWinogradPanels: Equatable {
                         }
                         for channel in 0..<inputs {
                             for output in Swift.stride(from: 0, to: HalfPanels.width, by: 16) {
-                                HalfWinograd.turnWeights(rows + output * stride + channel * 9, stride, into: turned)
+                                turns.turnWeights(rows + output * stride + channel * 9, stride, into: turned)
                                 body(first + channel, output)
                             }
                         }
@@ -61,7 +64,7 @@ struct HalfWinogradPanels: Equatable {
                 }
                 var tops = Lanes.zero
                 eachSixteen { _, _ in
-                    for place in 0..<36 {
+                    for place in 0..<turns.places {
                         let numbers = turned.lanes(place * 16)
                         tops = VectorMath.maximum(tops, numbers.replacing(with: -numbers, where: numbers .< 0))
                     }
@@ -69,7 +72,7 @@ struct HalfWinogradPanels: Equatable {
                 let scale = HalfMath.scale(largest: VectorMath.maximum(of: tops), below: 2)
                 let to = panels.panel(panel, in: target).assumingMemoryBound(to: UInt16.self)
                 eachSixteen { channel, output in
-                    for place in 0..<36 {
+                    for place in 0..<turns.places {
                         let half = HalfMath.narrow(turned.lanes(place * 16) * scale)
                         UnsafeMutableRawPointer(to + (place * channels + channel) * HalfPanels.width + output)
                             .storeBytes(of: half, as: SIMD16<Float16>.self)

@@ -30,7 +30,10 @@ final class ConvolutionPlan {
     var implementation: String {
         primitive?.implementation.appending(kept.isWidened ? ", widened" : "")
             ?? (half != nil
-                ? "half" : halfWinograd != nil ? "half, Winograd" : panels?.isHalf == true ? "panels in bfloat16" : "panels")
+                ? "half"
+                : halfWinograd != nil
+                    ? "half, Winograd \(halfWinograd?.turns.results ?? 0)"
+                    : panels?.isHalf == true ? "panels in bfloat16" : "panels")
     }
 
     init?(_ geometry: ConvolutionGeometry, _ key: Key) {
@@ -50,9 +53,11 @@ final class ConvolutionPlan {
             return
         }
         half = nil
-        if key.algorithm == .halfWinograd {
+        if key.algorithm == .halfWinograd || key.algorithm == .halfWinograd2 {
             guard geometry.isWinogradable,
-                let own = HalfWinogradPanels(outputs: geometry.outChannels, channels: geometry.inChannels)
+                let own = HalfWinogradPanels(
+                    outputs: geometry.outChannels, channels: geometry.inChannels,
+                    turns: key.algorithm == .halfWinograd ? .four : .two)
             else { return nil }
             (halfWinograd, panels, primitive, kept) = (own, nil, nil, KeptWeights(own.descriptor))
             isFused = key.activation == .identity
