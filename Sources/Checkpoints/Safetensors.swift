@@ -57,6 +57,12 @@ struct SafetensorsFile {
         if start.starts(with: "version https://git-lfs".utf8) {
             return .unsupported(reason: "is a Git LFS pointer, not the weights themselves; `git lfs pull` fetches them")
         }
+        if start.starts(with: "GGUF".utf8) {
+            return .unsupported(reason: "is a GGUF file, which is not read; choose the model's .safetensors or .ckpt")
+        }
+        if start.starts(with: [0x89, 0x50, 0x4E, 0x47]) || start.starts(with: [0xFF, 0xD8, 0xFF]) {
+            return .unsupported(reason: "is a picture, not weights")
+        }
         return start.first == UInt8(ascii: "<") ? .malformed(reason: "is a web page, not the weights themselves") : nil
     }
 

@@ -41,8 +41,13 @@ public struct StateDictionary: Sendable {
             guard !name.isEmpty, !name.contains("/"), name != "..", !name.contains("\0"), !name.hasSuffix(".json") else {
                 throw map.wrong(member.key, expected: "the name of a file beside the index")
             }
-            let shard =
-                try shards[name] ?? StateDictionary(opening: url.deletingLastPathComponent().appendingPathComponent(name))
+            let place = url.deletingLastPathComponent().appendingPathComponent(name)
+            guard shards[name] != nil || place.fileKind != nil else {
+                throw CheckpointError(
+                    file: url.path,
+                    problem: .unsupported(reason: "names the shard \(name), which is not beside it; fetch it again"))
+            }
+            let shard = try shards[name] ?? StateDictionary(opening: place)
             shards[name] = shard
             entries.append(try shard.entry(member.key))
         }

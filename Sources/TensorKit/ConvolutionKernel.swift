@@ -184,11 +184,9 @@ public final class ConvolutionKernel {
             }
             return list
         }
-        // Winograd's layout takes four times the memory of float32, and its inside thirty-six sixteenths of the image: for the large layers of a
-        // network the first pays on large images only, for large images the second does not.
+        // Winograd's layout takes four times the memory of float32: for the large layers of a network it pays on large images only.
         let limit = positions < 1024 ? 16 << 20 : isHalf ? 24 << 20 : 32 << 20
-        let inside = positions / 16 * 36 * (geometry.inChannels + geometry.outChannels) * 4
-        if geometry.isWinogradable && hasManyRows && 4 * weights <= limit && inside <= 256 << 20 { list.append(.winograd) }
+        if geometry.isWinogradable && hasManyRows && 4 * weights <= limit { list.append(.winograd) }
         return list
     }
 

@@ -64,6 +64,22 @@ public final class Tensor {
     /// A copy of the elements, row-major.
     public var array: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
 
+    /// Whether no element is infinite or not a number.
+    public var isFinite: Bool {
+        // Nought times those is not a number, which stays in a sum.
+        var (sum, i) = (Lanes.zero, 0)
+        while i + 16 <= count {
+            sum += pointer.lanes(i) * 0
+            i += 16
+        }
+        var total = sum.sum()
+        while i < count {
+            total += pointer[i] * 0
+            i += 1
+        }
+        return total == 0
+    }
+
     /// The same elements under another shape.
     /// - Precondition: equal element counts.
     public func reshaped(_ shape: [Int]) -> Tensor {

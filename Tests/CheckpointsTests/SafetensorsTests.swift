@@ -54,6 +54,15 @@ import Testing
         }
     }
 
+    @Test func missingShardsAreNamedWithTheirIndex() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("m.safetensors.index.json")
+            try Data(#"{"weight_map": {"a": "m-2.safetensors"}}"#.utf8).write(to: url)
+            let found = #expect(throws: CheckpointError.self) { try StateDictionary(shardedIndex: url) }
+            #expect(found?.description == "\(url.path): names the shard m-2.safetensors, which is not beside it; fetch it again")
+        }
+    }
+
     @Test func everyTruncationIsRefused() throws {
         let whole = try Data(contentsOf: fixture("types.safetensors"))
         for count in stride(from: 0, to: whole.count, by: 7) {
@@ -117,6 +126,9 @@ import Testing
         .init(
             name: "pointer of Git LFS", data: Data("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n".utf8),
             message: "is a Git LFS pointer, not the weights themselves; `git lfs pull` fetches them"),
+        .init(name: "GGUF", data: Data("GGUF\u{3}\0\0\0\0\0\0\0".utf8), message: "is a GGUF file, which is not read"),
+        .init(
+            name: "picture", data: Data([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]), message: "is a picture, not weights"),
         .init(name: "page", data: Data("<html>404</html>".utf8), message: "is a web page"),
         .init(
             name: "offsets backwards", data: container(#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,0]}}"#, data: [0]),

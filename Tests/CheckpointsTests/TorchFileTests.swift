@@ -26,7 +26,7 @@ import Testing
         #expect(state["transposed"]?.isContiguous == false && state["rows"]?.isContiguous == true)
     }
 
-    @Test(arguments: ["old.bin", "wrapped.ckpt"])
+    @Test(arguments: ["old.bin", "wrapped.ckpt", "scored.ckpt"])
     func readsOldFormAndCheckpointsOfTrainingPrograms(name: String) throws {
         let state = try StateDictionary(opening: fixture(name))
         let whole = try StateDictionary(torch: fixture("types.pt"))

@@ -86,7 +86,7 @@ func withModelCopy(_ body: (URL) throws -> Void) throws {
             try FileManager.default.removeItem(at: url.appendingPathComponent("text_encoder/model.safetensors"))
             let folder = try ModelFolder(url)
             #expect(message { try folder.loadVAE() }.contains("diffusion_pytorch_model.safetensors: ends too early, 50000 of"))
-            #expect(message { try folder.loadUNet() }.contains("00002-of-00003.safetensors: cannot be read (No such file"))
+            #expect(message { try folder.loadUNet() }.contains("00002-of-00003.safetensors, which is not beside it"))
             #expect(message { try folder.loadTextModel() }.contains("the weights of text_encoder is missing"))
         }
     }

@@ -133,6 +133,7 @@ private func placeTokenizer(in folder: URL) throws {
             ([("lora_unet_mid_block_attentions_0_proj_in.lora_down.weight", [1])], "give it with --adapter"),
             ([("cond_stage_model.model.transformer.resblocks.0.ln_1.weight", [1])], "Stable Diffusion 2.x in one file"),
             ([("encoder.down.0.block.0.conv1.weight", [1])], "is an image VAE alone"),
+            ([("embeddings.token_embedding.weight", [1])], "is a text model alone"),
             ([("weights", [1])], "is no model that is known"),
             (full.filter { !$0.name.hasPrefix("first_stage_model.") }, "without its image VAE"),
             (full.filter { !$0.name.hasPrefix("cond_stage_model.") }, "without its text model"),
@@ -284,6 +285,9 @@ private func placeTokenizer(in folder: URL) throws {
             #expect(
                 message { try ModelFolder(url.appendingPathComponent("unet")) }.contains(
                     "is one part of a model (UNet2DConditionModel)"))
+            #expect(
+                message { try ModelFolder(url.appendingPathComponent("text_encoder")) }.contains(
+                    "is one part of a model (CLIPTextModel)"))
             let config = url.appendingPathComponent("unet/config.json")
             let text = try String(contentsOf: config, encoding: .utf8)
             try Data(text.replacingOccurrences(of: "\"UNet2DConditionModel\"", with: "\"ControlNetModel\"").utf8).write(

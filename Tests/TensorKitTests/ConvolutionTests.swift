@@ -1,5 +1,6 @@
-import TensorKit
 import Testing
+
+@testable import TensorKit
 
 @Suite struct ConvolutionTests {
     struct Case: Sendable, CustomTestStringConvertible {
@@ -113,5 +114,38 @@ import Testing
         expectClose(
             kernel.forward(x, weight: weight, version: 0, bias: bias, adding: residual, activation: .silu),
             PlainKernels.apply(.silu, Kernels.add(plain, residual)), tolerance: 2e-4, "Winograd with residual and SiLU")
+    }
+
+    /// Bands of eight rows: a first, some between, and a last that may be lower.
+    @Test(arguments: [[1, 29, 10, 64], [1, 32, 10, 64], [2, 16, 12, 32], [1, 9, 8, 16], [2, 5, 8, 16]])
+    func winogradInBandsAgreesWithTheLoops(_ input: [Int]) throws {
+        let test = Case(input: input, outChannels: 32)
+        let x = randomTensor(input, seed: 1)
+        let weight = randomTensor(test.geometry.weightShape, seed: 2, scale: 0.1)
+        let bias = randomTensor([test.outChannels], seed: 3)
+        let key = ConvolutionPlan.Key(
+            input: input, hasBias: true, hasResidual: false, activation: .identity, algorithm: .winograd)
+        // Where the processor has no Winograd kernels there are no bands of it either.
+        guard let whole = ConvolutionPlan(test.geometry, key) else { return }
+        let bands = try #require(ConvolutionPlan(test.geometry, key, bandRows: 8))
+        #expect(bands.implementation.hasSuffix(" bands") && whole.isFused == bands.isFused)
+        let expected = PlainKernels.convolution(x, weight: weight, bias: bias, geometry: test.geometry)
+        let found = Tensor(zeros: expected.shape)
+        bands.run(x, PackedWeights(), WeightSource(weight, version: 0), bias: bias, residual: nil, into: found)
+        expectClose(found, expected, tolerance: 2e-4, "\(whole.implementation) in bands")
+    }
+
+    @Test func onlyWhatIsLargeInsideIsCutIntoBands() throws {
+        func rows(_ input: [Int]) -> Int? {
+            WinogradBands.rows(
+                ConvolutionGeometry(
+                    inChannels: input[3], outChannels: 128, kernelHeight: 3, kernelWidth: 3, padding: Padding(1)), input)
+        }
+        #expect(rows([1, 64, 64, 512]) == nil)
+        for input in [[1, 512, 512, 128], [1, 1000, 333, 256], [2, 512, 512, 256]] {
+            let found = try #require(rows(input))
+            #expect(found % 4 == 0 && found >= 8 && found < input[1])
+            #expect(found * input[2] / 16 * 36 * (input[3] + 128) * 4 <= WinogradBands.insideLimit * 5 / 4, "\(input)")
+        }
     }
 }

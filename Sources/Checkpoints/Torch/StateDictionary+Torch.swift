@@ -1,7 +1,7 @@
 import Foundation
 
 extension StateDictionary {
-    /// Under these keys training programs put the weights beside other things; the first that is there counts.
+    /// Under these keys training programs put the weights beside other things; the first that holds more tensors than lie beside it counts.
     public static let wrappers = ["state_dict", "model_state_dict", "vae_state_dict", "params_ema", "params", "module", "model"]
 
     /// Opens the tensors of a file of `torch.save`: a dictionary of them, or one that holds it under a key of `wrappers`. Numbers and texts
@@ -17,11 +17,15 @@ extension StateDictionary {
                 file: torch.path, problem: .unsupported(reason: "holds \(torch.root.summary), not a dictionary of tensors"))
         }
         var entries = try Self.tensors(members, torch)
-        if entries.isEmpty {
-            for key in Self.wrappers where entries.isEmpty {
-                guard let inner = members.first(where: { $0.key == key })?.value.node?.members else { continue }
-                entries = try Self.tensors(inner, torch)
+        for key in Self.wrappers {
+            guard let inner = members.first(where: { $0.key == key })?.value.node?.members, inner.count > entries.count else {
+                continue
             }
+            let found = try Self.tensors(inner, torch)
+            // An array or a score may lie beside the weights.
+            guard found.count > entries.count else { continue }
+            entries = found
+            break
         }
         guard !entries.isEmpty else {
             let keys = members.prefix(6).map(\.key).joined(separator: ", ")

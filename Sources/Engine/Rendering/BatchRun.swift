@@ -40,14 +40,13 @@ struct BatchRun {
             current = (try studio.start(members.map(\.subject), settings), members)
         }
         guard case (var run, let members)? = current else { return [] }
-        studio.step(&run)
+        try studio.step(&run)
         guard run.isFinished else {
             current = (run, members)
             return []
         }
         current = nil
-        try studio.check(run.latents)
-        let images = studio.decode(run.latents)
+        let images = try studio.decode(run.latents)
         return zip(members, images).map { ($0.index, $0.subject, $1) }
     }
 }

@@ -22,7 +22,10 @@ final class Looks {
     /// - Throws: What is wrong with the tiny decoder or with the stored preview.
     init(_ space: Space, _ pipeline: StableDiffusionPipeline, cacheDirectory: String) throws {
         let configuration = pipeline.vae.configuration
-        decode = pipeline.decode
+        decode = { latents in
+            let values = pipeline.vae.decode(latents)
+            return values.isFinite ? StableDiffusionPipeline.pictures(of: values) : []
+        }
         tinyDecoder = try space.tinyDecoderURL.map { url in
             let decoder = try AutoencoderTiny(contentsOf: url)
             guard decoder.latentChannels == configuration.latentChannels, decoder.downscale == configuration.downscale else {
@@ -67,6 +70,7 @@ final class Looks {
             let from = ((row + (height - rows) / 2) * width + (width - columns) / 2) * channels
             (crop.pointer + row * columns * channels).update(from: latents.pointer + from, count: columns * channels)
         }
-        return LatentPreview(fitting: crop, to: decode(crop))
+        let images = decode(crop)
+        return images.isEmpty ? nil : LatentPreview(fitting: crop, to: images)
     }
 }

@@ -48,7 +48,7 @@ final class PreviewRun: JobRun {
         case .following(let run): try goOn(run, report)
         case .draft(let run, let key): try goOn(run, key, report)
         case .full(let run): try goOn(run, report)
-        case .finished(let run): return finish(run, report)
+        case .finished(let run): return try finish(run, report)
         }
         return true
     }
@@ -95,13 +95,13 @@ final class PreviewRun: JobRun {
     /// One evaluation of a person's difference to another. The last one leads to the request's own run.
     private func goOn(_ state: DifferenceRun, _ report: (JobReport) -> Void) throws {
         var run = state
-        studio.step(&run)
+        try studio.step(&run)
         if run.isFinished {
             try finishDraft(run.estimate, steps: run.stepCount, report)
         } else {
             stage = .following(run)
             // The first evaluation sees noise alone and exaggerates: worth a look only where the next one is long in coming.
-            if run.stepsDone > 1 || studio.pace.stepIsSlow, let look = studio.look(at: run.estimate) {
+            if run.stepsDone > 1 || studio.pace.stepIsSlow, let look = try studio.look(at: run.estimate) {
                 showDraft(look, run.stepsDone, of: run.stepCount, report)
             }
         }
@@ -111,7 +111,7 @@ final class PreviewRun: JobRun {
     /// One evaluation of a draft. The last one leads to the request's own run.
     private func goOn(_ state: DenoisingRun, _ key: TrajectoryCache.Key, _ report: (JobReport) -> Void) throws {
         var run = state
-        _ = step(&run)
+        _ = try step(&run)
         trajectory.note(state, run)
         if run.isFinished {
             if request.injection == nil, let adapter = try studio.adapter(of: request.subject) {
@@ -121,14 +121,14 @@ final class PreviewRun: JobRun {
             try finishDraft(run.latents, steps: run.stepCount, report)
         } else {
             stage = .draft(run, key: key)
-            if let look = run.estimate.flatMap(studio.look) { showDraft(look, run.stepsDone, of: run.stepCount, report) }
+            if let look = try run.estimate.flatMap(studio.look) { showDraft(look, run.stepsDone, of: run.stepCount, report) }
         }
         mayBeReplaced = true
     }
 
     /// Shows a finished draft, decoded where there is time, and begins the request's own run.
     private func finishDraft(_ latents: Tensor, steps: Int, _ report: (JobReport) -> Void) throws {
-        let image = hasTimeToDecode(latents) ? studio.decode(latents).first : studio.look(at: latents)
+        let image = try hasTimeToDecode(latents) ? studio.decode(latents).first : studio.look(at: latents)
         if let image { showDraft(image, steps, of: steps, report) }
         stage = .full(try studio.start(request))
     }
@@ -149,23 +149,23 @@ final class PreviewRun: JobRun {
         var run = state
         if !mayBeReplaced, run.stepsDone == 1, run.stepCount > Self.shortRun {
             // The second evaluation is a leap ahead.
-            if let glimpse = run.glimpse(studio.noiseSchedule), let image = studio.look(at: glimpse) {
-                show(image, .firstLook, report)
+            if let glimpse = run.glimpse(studio.noiseSchedule) {
+                try studio.check(glimpse)
+                if let image = try studio.look(at: glimpse) { show(image, .firstLook, report) }
             }
             mayBeReplaced = true
             return
         }
-        let left = step(&run)
+        let left = try step(&run)
         trajectory.note(state, run)
         if run.isFinished {
             if request.injection == nil, let adapter = try studio.adapter(of: request.subject) {
                 studio.trajectories.insert(trajectory, of: adapter, for: ownKey)
             }
-            try studio.check(run.latents)
             stage = .finished(run)
             if !hasTimeToDecode(run.latents) {
                 // Somebody may still be at the keys: the best look there is, then a pause before a decode that nothing can interrupt.
-                if let image = run.estimate.flatMap(studio.look) {
+                if let image = try run.estimate.flatMap(studio.look) {
                     show(image, .draft(step: run.stepCount, of: run.stepCount), report)
                 }
                 mayBeReplaced = true
@@ -179,7 +179,7 @@ final class PreviewRun: JobRun {
         let due = studio.pace.lookIsDue(elapsed: ContinuousClock.now - lastLook, left: left, cost: studio.lookCost(of: estimate))
         // After a draft, estimates of the first half of the run would be a step back.
         let isWorse = hasDraft && run.stepsDone * 2 < run.stepCount
-        if isFirst || (mayBeReplaced && due && !isWorse), let image = studio.look(at: estimate) {
+        if isFirst || (mayBeReplaced && due && !isWorse), let image = try studio.look(at: estimate) {
             hasDraft = hasDraft && !isFirst
             show(image, isFirst ? .firstLook : .draft(step: run.stepsDone, of: run.stepCount), report)
         }
@@ -188,16 +188,16 @@ final class PreviewRun: JobRun {
     /// Something better than early estimates was shown.
     private var hasDraft = false
 
-    private func finish(_ run: DenoisingRun, _ report: (JobReport) -> Void) -> Bool {
-        guard let image = studio.decode(run.latents).first else { return false }
+    private func finish(_ run: DenoisingRun, _ report: (JobReport) -> Void) throws -> Bool {
+        guard let image = try studio.decode(run.latents).first else { return false }
         studio.keep(image, for: request)
         report(.picture(picture(image, .final)))
         return false
     }
 
     /// - Returns: How long the rest of the run will take.
-    private func step(_ run: inout DenoisingRun) -> Duration {
-        studio.step(&run)
+    private func step(_ run: inout DenoisingRun) throws -> Duration {
+        try studio.step(&run)
         let shape = Pace.Shape(pixels: studio.pixels(of: run.latents), samples: run.nextSamples)
         return (studio.pace.step(shape) ?? studio.pace.step) * (run.stepCount - run.stepsDone)
     }

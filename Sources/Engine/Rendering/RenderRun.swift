@@ -35,14 +35,13 @@ final class RenderRun: JobRun {
             return true
         }
         let clock = ContinuousClock.now
-        studio.step(&run)
+        try studio.step(&run)
         self.run = run
         estimator.add(units: 1, seconds: (ContinuousClock.now - clock) / .seconds(1))
         report(.progress(estimator.progress))
         guard run.isFinished else { return true }
-        try studio.check(run.latents)
         if !keepsModels { studio.pipeline.releaseUNet() }
-        if let image = studio.decode(run.latents).first {
+        if let image = try studio.decode(run.latents).first {
             studio.keep(image, for: request)
             finish(image, report)
         }

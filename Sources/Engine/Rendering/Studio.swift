@@ -55,16 +55,16 @@ final class Studio {
     }
 
     /// Draws the beginning of a picture, so that text model, kernels and caches are ready for the defaults; of a large model one evaluation
-    /// of the draft, which also says what this machine can do in time.
+    /// of the draft, which also says what this machine can do in time. What a damaged model gives is told when somebody is to be drawn.
     /// - Parameter report: Told, for a large model, which share of its weights is laid out, then, with 1, that kernels are tried.
     /// - Throws: What the pipeline says of the settings.
     func warmUp(_ report: (Double) -> Void) throws {
         let request = RenderRequest(subject: .base, settings: description.defaults)
         guard !isSmall else {
             var run = try start(request)
-            step(&run)
+            try? step(&run)
             _ = run.glimpse(noiseSchedule)
-            _ = decode(run.latents)
+            _ = try? decode(run.latents)
             return
         }
         let plan = DraftPlan(for: request, pace: pace)
@@ -76,13 +76,13 @@ final class Studio {
                 done += $0
                 report(min(0.999, Double(done) / all))
             }
-            step(&run)
+            try? step(&run)
             pipeline.unet.progress = nil
         }
         report(1)
         if let estimate = run.estimate { _ = looks.look(at: estimate) }
         // The first evaluation laid out the weights and says nothing of the pace; the second also meets guidance.
-        if !run.isFinished { step(&run) }
+        if !run.isFinished { try? step(&run) }
     }
 
     /// What new people are drawn from.
@@ -178,25 +178,30 @@ final class Studio {
     }
 
     /// One step, timed.
-    func step(_ run: inout DenoisingRun) {
+    /// - Throws: `EngineFailure` when the model gives numbers that are not finite, before anything can be shown of them.
+    func step(_ run: inout DenoisingRun) throws {
         let shape = Pace.Shape(pixels: pixels(of: run.latents), samples: run.nextSamples, isWhole: run.nextIsWhole)
         let began = ContinuousClock.now
         run.step()
         pace.noteStep(ContinuousClock.now - began, shape)
+        try check(run.estimate ?? run.latents)
+        try check(run.latents)
     }
 
     /// One step of a run that follows another, timed.
-    func step(_ run: inout DifferenceRun) {
+    /// - Throws: As the other `step`.
+    func step(_ run: inout DifferenceRun) throws {
         let shape = Pace.Shape(pixels: pixels(of: run.estimate), samples: run.nextSamples)
         let began = ContinuousClock.now
         run.step()
         pace.noteStep(ContinuousClock.now - began, shape)
+        try check(run.estimate)
     }
 
     /// Refuses what a damaged model gives before it becomes a black picture.
-    /// - Throws: `EngineFailure` when image latents hold numbers that are not finite.
-    func check(_ latents: Tensor) throws {
-        for i in 0..<latents.count where !latents.pointer[i].isFinite {
+    /// - Throws: `EngineFailure` when image latents or pixels hold numbers that are not finite.
+    func check(_ values: Tensor) throws {
+        guard values.isFinite else {
             throw EngineFailure(
                 message: "\(space.baseFolder.path): the model gives numbers that are not finite, so there is nothing to draw.",
                 advice: "Its weights, or those of an adapter, are damaged; fetch them again.")
@@ -204,16 +209,20 @@ final class Studio {
     }
 
     /// Full pictures of image latents, timed.
-    func decode(_ latents: Tensor) -> [RGBImage] {
+    /// - Throws: As `check`.
+    func decode(_ latents: Tensor) throws -> [RGBImage] {
         let began = ContinuousClock.now
-        let images = pipeline.decode(latents)
+        let values = pipeline.vae.decode(latents)
+        try check(values)
+        let images = StableDiffusionPipeline.pictures(of: values)
         pace.noteDecoding((ContinuousClock.now - began) / max(1, images.count), pixels: pixels(of: latents))
         return images
     }
 
     /// A quick look at an estimate of one picture's image latents: decoded in full where that is a matter of milliseconds.
-    func look(at latents: Tensor) -> RGBImage? {
-        pace.decodingIsQuick(pixels: pixels(of: latents)) ? decode(latents).first : looks.look(at: latents)
+    /// - Throws: As `check`.
+    func look(at latents: Tensor) throws -> RGBImage? {
+        try pace.decodingIsQuick(pixels: pixels(of: latents)) ? decode(latents).first : looks.look(at: latents)
     }
 
     /// What a look takes about.

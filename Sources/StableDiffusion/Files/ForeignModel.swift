@@ -25,12 +25,12 @@ struct ForeignModel {
         } else if any({ $0.hasPrefix("cond_stage_model.model.") }) {
             self.init("Stable Diffusion 2.x in one file", "convert it to a diffusers folder, which can be opened")
         } else if !any({ $0.hasPrefix(LDMKeys.unetPrefix) }) {
-            let part =
-                any { $0.hasPrefix("down_blocks.") || $0.hasPrefix("time_embedding.") }
-                ? "a U-Net alone"
-                : any { $0.hasPrefix("encoder.down") || $0.hasPrefix("decoder.up") || $0.hasPrefix("first_stage_model.") }
-                    ? "an image VAE alone"
-                    : any { $0.hasPrefix("text_model.") || $0.hasPrefix("cond_stage_model.") } ? "a text model alone" : nil
+            let parts = [
+                ("a U-Net alone", ["down_blocks.", "time_embedding."]),
+                ("an image VAE alone", ["encoder.down", "decoder.up", "first_stage_model."]),
+                ("a text model alone", ["text_model.", "cond_stage_model.", "embeddings.token_embedding."]),
+            ]
+            let part = parts.first { part in any { key in part.1.contains(where: key.hasPrefix) } }?.0
             self.init(
                 part ?? "no model that is known here", "choose a whole model: a diffusers folder, or a checkpoint in one file")
         } else if !any({ $0.hasPrefix(LDMKeys.vaePrefix) }) {

@@ -57,11 +57,16 @@ public struct ModelFolder: Sendable {
         return ["safetensors", "ckpt", "pt", "pth", "bin"].contains(url.pathExtension.lowercased())
     }
 
+    /// What a part's `config.json` calls itself: diffusers writes `_class_name`, transformers a list of `architectures`.
+    private static func className(_ file: JSONConfiguration) throws -> String? {
+        try file.optional("_class_name", as: String.self) ?? file.optional("architectures", as: [String].self)?.first
+    }
+
     private static func checkClasses(in url: URL) throws {
         let indexURL = url.appendingPathComponent("model_index.json")
         let partURL = url.appendingPathComponent("config.json")
         if !FileManager.default.fileExists(atPath: indexURL.path), FileManager.default.fileExists(atPath: partURL.path),
-            let part: String = try JSONConfiguration(contentsOf: partURL).optional("_class_name")
+            let part = try className(JSONConfiguration(contentsOf: partURL))
         {
             let other = ForeignModel(className: part)
             throw StableDiffusionError.otherModel(

@@ -184,6 +184,11 @@ public final class StableDiffusionPipeline {
         rgbImages(vae.decode(imageLatents))
     }
 
+    /// Pictures of what the image VAE decodes.
+    /// - Parameter values: around -1...1, [N, H, W, 3].
+    /// - Returns: N pictures of W by H pixels.
+    public static func pictures(of values: Tensor) -> [RGBImage] { rgbImages(values) }
+
     /// The whole way, for those who need nothing in between.
     /// - Parameter request: what to draw.
     /// - Returns: one picture for each seed.

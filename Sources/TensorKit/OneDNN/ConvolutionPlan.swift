@@ -10,7 +10,9 @@ final class ConvolutionPlan {
         var algorithm: ConvolutionAlgorithm
     }
 
-    /// nil where `panels`, `half` or `halfWinograd` do the work.
+    /// Bands of a large image, each a plan of its own.
+    private let bands: WinogradBands?
+    /// nil where `bands`, `panels`, `half` or `halfWinograd` do the work.
     private let primitive: DNNPrimitive?
     private let panels: PanelLayout?
     private let half: HalfPanels?
@@ -29,6 +31,7 @@ final class ConvolutionPlan {
 
     var implementation: String {
         primitive?.implementation.appending(kept.isWidened ? ", widened" : "")
+            ?? bands.map { $0.implementation }
             ?? (half != nil
                 ? "half"
                 : halfWinograd != nil
@@ -36,12 +39,27 @@ final class ConvolutionPlan {
                     : panels?.isHalf == true ? "panels in bfloat16" : "panels")
     }
 
-    init?(_ geometry: ConvolutionGeometry, _ key: Key) {
+    /// - Parameters:
+    ///   - geometry: of the layer.
+    ///   - key: what the plan depends on.
+    ///   - bandRows: of the bands that Winograd's algorithm goes through, where that is not left to `WinogradBands`.
+    ///   - weightLayout: how the weight has to lie, where that is not left to oneDNN.
+    init?(_ geometry: ConvolutionGeometry, _ key: Key, bandRows: Int? = nil, layout weightLayout: DNN.Descriptor? = nil) {
         guard let dnn = DNN.shared else { return nil }
         self.geometry = geometry
         self.key = key
         output = geometry.outputShape(of: key.input)
         plainWeights = DNN.descriptor(geometry.weightShape, dnnl_oihw)
+        if key.algorithm == .winograd, let rows = bandRows ?? WinogradBands.rows(geometry, key.input),
+            let bands = WinogradBands(geometry, key, rows: rows)
+        {
+            (self.bands, half, halfWinograd, panels, primitive, kept) = (bands, nil, nil, nil, nil, bands.kept)
+            isFused = bands.isFused
+            return
+        }
+        bands = nil
+        // Where the bands cannot share a layout, a smaller image is done as a whole.
+        if key.algorithm == .winograd, WinogradBands.inside(geometry, key.input) > 4 * WinogradBands.insideLimit { return nil }
         if key.algorithm == .half {
             guard
                 let half = HalfPanels(
@@ -67,7 +85,7 @@ final class ConvolutionPlan {
         let simple = !key.hasResidual && key.activation == .identity
         let winograd = key.algorithm == .winograd
         let ownsKernel = key.algorithm == .panels || key.algorithm == .halfStored
-        let shapes = ConvolutionDescriptors(geometry, key.input, key.algorithm)
+        let shapes = ConvolutionDescriptors(geometry, key.input, key.algorithm, layout: weightLayout)
         // The residual is put in the result's place and added to: oneDNN's fastest kernels know no other way.
         let fused = DNNPostOperations(accumulates: key.hasResidual, activation: key.activation)
         var description = ownsKernel || (winograd && !simple) ? nil : shapes.describe(fused, hasBias: key.hasBias)
@@ -131,7 +149,9 @@ final class ConvolutionPlan {
         kept.withPointer(packed, weight, plain: plainWeights) { run(x, $0, bias: bias, residual: residual, into: y) }
     }
 
-    private func run(_ x: Tensor, _ weights: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
+    /// The same, with the weight as `kept` gives it.
+    func run(_ x: Tensor, _ weights: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
+        if let bands { return bands.run(x, weights, bias: bias, residual: residual, into: y) }
         guard let primitive else { return multiply(x, weights, bias, adding: isFused ? residual : nil, into: y) }
         if let residual, isFused { Kernels.copy(residual, into: y) }
         var source = x
@@ -191,7 +211,7 @@ struct ConvolutionDescriptors {
     private let source, target, weights: DNN.Descriptor
     private let isWinograd: Bool
 
-    init(_ geometry: ConvolutionGeometry, _ input: [Int], _ algorithm: ConvolutionAlgorithm) {
+    init(_ geometry: ConvolutionGeometry, _ input: [Int], _ algorithm: ConvolutionAlgorithm, layout: DNN.Descriptor? = nil) {
         self.geometry = geometry
         isWinograd = algorithm == .winograd
         let output = geometry.outputShape(of: input)
@@ -202,7 +222,7 @@ struct ConvolutionDescriptors {
         plainTarget = DNN.descriptor(targetShape, dnnl_nhwc)
         source = DNN.descriptor(sourceShape, isWinograd ? dnnl_format_tag_any : dnnl_nhwc, type)
         target = isWinograd ? DNN.descriptor(targetShape, dnnl_format_tag_any) : plainTarget
-        weights = DNN.descriptor(geometry.weightShape, dnnl_format_tag_any, type)
+        weights = layout ?? DNN.descriptor(geometry.weightShape, dnnl_format_tag_any, type)
         bias = DNN.descriptor([geometry.outChannels], dnnl_x)
     }
 

@@ -50,8 +50,12 @@ struct SpaceOptions: ParsableArguments {
             throw ValidationError(
                 "There is no file or folder '\(space)'. '--space' takes a space, a diffusers folder or a checkpoint.")
         }
+        func holds(_ file: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/\(file)") }
+        if kind == .folder, !holds("model_index.json"), holds("adapter_config.json") || holds("unet/adapter_config.json") {
+            throw ValidationError("'\(space)' is a LoRA adapter. Give it with --adapter, and a whole model with --space.")
+        }
         let known = ["space.json", "model_index.json", "config.json"]
-        guard kind == .file || known.contains(where: { FileManager.default.fileExists(atPath: "\(folder)/\($0)") }) else {
+        guard kind == .file || known.contains(where: holds) else {
             throw ValidationError("'\(space)' is neither a space nor a model: it holds no space.json and no model_index.json.")
         }
     }

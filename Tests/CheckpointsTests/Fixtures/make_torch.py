@@ -1,7 +1,7 @@
 """Files of torch.save: make_torch.py [OUT]
 
 types.pt: a tensor of every type, and views; types-torch.json the same numbers as text. old.bin: the form before PyTorch 1.6. wrapped.ckpt: a
-checkpoint of a training program. hostile-*.pt: files that would run a program when loaded. deflated.pt: compressed. module.pt: a whole module.
+checkpoint of a training program; scored.ckpt one with numbers beside its weights. hostile-*.pt: files that would run a program when loaded. deflated.pt: compressed. module.pt: a whole module.
 """
 import collections, json, os, pickle, sys, zipfile
 import numpy as np
@@ -33,6 +33,7 @@ state = collections.OrderedDict([("a.weight", base), ("a.bias", base[0]), ("tied
 state._metadata = {"": {"version": 1}}
 torch.save(state, out + "/old.bin", _use_new_zipfile_serialization=False)
 torch.save({"epoch": 3, "state_dict": state, "optimizer": {"lr": 0.1}}, out + "/wrapped.ckpt")
+torch.save({"best": base[0, 0], "seen": np.arange(3.0), "state_dict": state}, out + "/scored.ckpt")
 torch.save(base, out + "/tensor.pt")
 
 
