@@ -56,7 +56,9 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
             "\(file): \(reason)"
         case .notAllowed(let name):
             "\(file): asks for \(name), which is refused: tensors, arrays and tables are read, nothing is executed; "
-                + "save the plain tensors alone (a state dictionary) and use that file"
+                + (name.hasPrefix("pandas.")
+                    ? "keep numbers and texts in the table, or write it with to_csv and use that file"
+                    : "save the plain tensors alone (a state dictionary) and use that file")
         case .invalidJSON(let line, let column, let reason):
             "\(file):\(line):\(column): not valid JSON, \(reason)"
         case .missingKey(let key, let expected):

@@ -60,6 +60,18 @@ import Testing
         #expect(table.columns.map(\.name) == ["Male", "Young"] && table.rowNames == ["100.jpg", "ä b.jpg", "3.png"])
     }
 
+    /// Columns of pandas' own types: string, Int64, Float64, boolean, categories of texts and of numbers, and pd.NA among objects.
+    @Test(arguments: ["pandas2", "pandas3"])
+    func readsColumnsWithMissingValuesAndCategories(version: String) throws {
+        let torch = try TorchFile(fixture("\(version)-kinds.pt"))
+        let table = try DataTable(torch.root, file: torch.path)
+        #expect(table.columns.map(\.name) == ["file", "Male", "Young", "Bald", "Hair", "Grade", "Mixed"])
+        #expect(texts(table, 0) == ["100.jpg", "ä b.jpg", nil] && texts(table, 4) == ["brown", "red", nil])
+        #expect(numbers(table, 1) == ["1", "nan", "-1"] && numbers(table, 2) == ["0.5", "nan", "-1"])
+        #expect(numbers(table, 3) == ["1", "nan", "0"] && numbers(table, 5) == ["3", "1", "3"])
+        #expect(numbers(table, 6) == ["1", "nan", "2"])
+    }
+
     private func texts(_ table: DataTable, _ column: Int) -> [String?]? {
         if case .texts(let values) = table.columns[column].values { values } else { nil }
     }
@@ -177,7 +189,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "types.pt", "old.bin", "wrapped.ckpt", "pandas2.pt", "pandas3.pkl", "pandas3-arrow.pt", "pandas3-arrow.pkl", "tensor.pt",
+        "types.pt", "old.bin", "wrapped.ckpt", "pandas2.pt", "pandas2-kinds.pt", "pandas3-kinds.pt", "pandas3.pkl", "pandas3-arrow.pt", "pandas3-arrow.pkl", "tensor.pt",
     ])
     func truncatedAndMutatedFilesNeverTrap(name: String) throws {
         let whole = try Data(contentsOf: fixture(name))

@@ -98,6 +98,80 @@ import Testing
         }
     }
 
+    /// DataParallel, torch.compile and training frameworks put a word before the keys, and other networks beside them.
+    @Test func weightVAEsAmongOtherThings() throws {
+        let folder = try TemporaryFolder()
+        let given = try StateDictionary(torch: fixture("import/vanilla.pt"))
+        let tensors = { (change: (String) -> String) in
+            given.entries.map { StoredTensor(change($0.name), $0.tensor()) }
+        }
+        let vectors = try fixture("import/all_weights.pt")
+        func codes(_ name: String, _ tensors: [StoredTensor]) throws -> (codes: [Float], notes: [String]) {
+            let file = folder.url.appendingPathComponent("\(name).safetensors")
+            try SafetensorsWriter.write(tensors, to: file)
+            let plan = try SpaceImport([vectors, file], base: base, alpha: 27)
+            let place = folder.url.appendingPathComponent(name)
+            try plan.write(to: place, name: "test", as: .float32, copiesBase: false) { _, _, _ in }
+            return (try Space(place).codes, plan.notes)
+        }
+        let plain = try codes("plain", tensors { $0 })
+        #expect(plain.notes.isEmpty && plain.codes.count == 20)
+        #expect(try codes("parallel", tensors { "module." + $0 }).codes == plain.codes)
+        let beside = try codes(
+            "beside", tensors { "model.vae." + $0 } + [StoredTensor("model.discriminator.first_layer.0.weight", Tensor(zeros: [2, 2]))])
+        #expect(beside.codes == plain.codes)
+        #expect(beside.notes == ["beside.safetensors: 1 tensors of other networks are left out"])
+        let two = tensors { "a." + $0 } + tensors { "b." + $0 }
+        #expect(message { try codes("two", two) }.contains("holds 2 weight VAEs, under a. and b."))
+        // A number that is none shows before anything is written.
+        let ruined = given.entries.map { entry -> StoredTensor in
+            let tensor = entry.tensor()
+            if entry.name == "fc_mu.weight" { tensor.pointer[3] = .nan }
+            return StoredTensor(entry.name, tensor)
+        }
+        #expect(message { try codes("ruined", ruined) }.contains("ruined.safetensors: fc_mu.weight holds numbers that are not finite"))
+    }
+
+    /// A checkpoint with the loss as a tensor beside its state dictionary, as torch.save of a training loop leaves it.
+    @Test func weightVAEBesideALoss() throws {
+        let state = try StateDictionary(torch: fixture("import/vanilla.pt"))
+        #expect(state["loss"] == nil && state["encoder.0.0.weight"] != nil)
+    }
+
+    /// Tables that pandas wrote as text; what is not a number is no attribute, and that is said.
+    @Test func tablesAsText() throws {
+        let folder = try TemporaryFolder()
+        let file = folder.url.appendingPathComponent("identity_df.csv")
+        let vectors = try fixture("import/all_weights.pt")
+        let text = ",file,Male,Hair,Bald\n0,anna.jpg,-1,red,True\n1,bert.jpg,,,False\n2,carl.jpg,1,,False\n3,dora.jpg,-1,,\n4,emil.jpg,0.5,,True\n"
+        try Data(text.utf8).write(to: file)
+        let plan = try SpaceImport([vectors, file], base: base, alpha: 27)
+        #expect(plan.labels.names == ["anna", "bert", "carl", "dora", "emil"] && plan.labels.attributeNames == ["Male", "Bald"])
+        #expect(plan.labels.column(0).map { "\($0)" } == ["-1.0", "nan", "1.0", "-1.0", "0.5"])
+        #expect(plan.notes == ["identity_df.csv: Hair left out: texts are no attributes, numbers are"])
+        try Data("".utf8).write(to: file)
+        #expect(message { try SpaceImport([vectors, file], base: base, alpha: 27) }.contains("is an empty table"))
+        try Data("file,Male\nanna.jpg,1,2\n".utf8).write(to: file)
+        #expect(message { try SpaceImport([vectors, file], base: base, alpha: 27) }.contains("identity_df.csv:2: 3 columns"))
+    }
+
+    /// Adapters one folder deeper: PEFT's own folder of a named adapter, and the file of diffusers' trainers.
+    @Test func adaptersInFoldersOfTheirOwn() throws {
+        let folder = try TemporaryFolder()
+        let manager = FileManager.default
+        let people = folder.url.appendingPathComponent("people")
+        for (name, inner) in [("anna", "default"), ("bert", "identity1")] {
+            let place = people.appendingPathComponent("\(name)/\(inner)")
+            try manager.createDirectory(at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try manager.copyItem(at: fixture("import/adapters/\(name)/unet"), to: place)
+        }
+        try manager.createDirectory(at: people.appendingPathComponent("carl"), withIntermediateDirectories: true)
+        try manager.copyItem(
+            at: fixture("import/adapters/carl.safetensors"), to: people.appendingPathComponent("carl/pytorch_lora_weights.safetensors"))
+        let plan = try SpaceImport([people], base: base, alpha: 27)
+        #expect(plan.labels.names == ["anna", "bert", "carl"])
+    }
+
     /// PEFT's folders and a kohya file, found in their folder; half the alpha is half of B.
     @Test func foldersOfAdapters() throws {
         try imported(["adapters"]) { plan, space in

@@ -24,6 +24,11 @@ public struct DataTable {
     /// Whether a value is a table.
     public static func isTable(_ value: PickleValue) -> Bool { value.node?.kind == .call("pandas.DataFrame") }
 
+    /// A table of columns that are there already, all of one length.
+    public init(columns: [(name: String, values: Column)], rowCount: Int) {
+        (self.columns, rowNames, self.rowCount) = (columns, nil, rowCount)
+    }
+
     /// Reads a table.
     /// - Parameters:
     ///   - value: what a pickle says of it (pandas 1.3 to 3).
@@ -129,6 +134,15 @@ private struct TableIndex {
         }
     }
 
+    /// The labels when they are numbers.
+    var numbers: [Double]? {
+        switch labels {
+        case .texts: nil
+        case .numbers(let values): values
+        case nil: (0..<count).map { Double(start + $0 * step) }
+        }
+    }
+
     func text(_ place: Int) -> String {
         switch labels {
         case .texts(let values): values[place] ?? ""
@@ -162,6 +176,19 @@ private struct TableValues {
             columns = [.texts(texts)]
             return
         }
+        if function == "pandas.MaskedArray" {
+            guard let members = node.state?.node, let data = members["_data"], let mask = members["_mask"],
+                let numbers = try NumpyArray(data, file: file)?.doubles(),
+                let missing = try NumpyArray(mask, file: file)?.doubles(), missing.count == numbers.count,
+                numbers.count == rows ?? numbers.count
+            else { throw damaged("a column with missing numbers") }
+            columns = [.numbers(zip(numbers, missing).map { $1 == 0 ? $0 : .nan })]
+            return
+        }
+        if function == "pandas._unpickle_array", case .global("pandas.Categorical")? = node.arguments.first {
+            columns = [try Self.categories(node, rows: rows, budget: &budget, file: file)]
+            return
+        }
         var source = value
         if function == "pandas._unpickle_array" {
             // (dtype, array) in one order or the other, by version.
@@ -188,6 +215,32 @@ private struct TableValues {
         }
     }
 
+    /// A column of categories: what its numbers stand for; -1 stands for what is missing.
+    private static func categories(
+        _ node: PickleNode, rows: Int?, budget: inout Int, file: String
+    ) throws -> DataTable.Column {
+        let parts = node.state?.elements ?? []
+        guard let type = parts.first(where: { $0.node?.kind == .call("pandas.CategoricalDtype") })?.node?.state?.node,
+            let names = type["categories"],
+            let array = parts.first(where: { $0.node?.kind != .call("pandas.CategoricalDtype") && $0.node?.state != nil }),
+            let places = try NumpyArray(array, file: file)?.doubles(), places.count == rows ?? places.count
+        else {
+            throw CheckpointError(
+                file: file, problem: .malformed(reason: "a pandas table is damaged: a column of categories"))
+        }
+        let labels = try TableIndex(names, budget: &budget, file: file)
+        let known = try places.map { place -> Int? in
+            if place == -1 { return nil }
+            guard let place = Int(exactly: place), (0..<labels.count).contains(place) else {
+                throw CheckpointError(
+                    file: file, problem: .malformed(reason: "a pandas table is damaged: there is no category \(place)"))
+            }
+            return place
+        }
+        if let numbers = labels.numbers { return .numbers(known.map { $0.map { numbers[$0] } ?? .nan }) }
+        return .texts(known.map { $0.map(labels.text) })
+    }
+
     /// A column of objects: numbers when all are, else texts.
     private static func column(_ objects: ArraySlice<PickleValue>, file: String) throws -> DataTable.Column {
         let numbers = objects.map { number($0, file: file) }
@@ -210,7 +263,7 @@ private struct TableValues {
 
     private static func number(_ value: PickleValue, file: String) -> Double? {
         switch value {
-        case .none: return .nan
+        case .none, .global("pandas.NA"): return .nan
         case .bool(let value): return value ? 1 : 0
         case .integer(let value): return Double(value)
         case .number(let value): return value

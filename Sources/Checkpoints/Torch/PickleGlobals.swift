@@ -23,8 +23,24 @@ enum PickleGlobals {
             "pandas.arrays.ArrowStringArray": "pandas.ArrowStringArray",
             "pandas.core.arrays.string_arrow.ArrowStringArray": "pandas.ArrowStringArray",
             "pandas.core.arrays.string_arrow.ArrowStringArrayNumpySemantics": "pandas.ArrowStringArray",
-            "torch.storage.UntypedStorage": "torch.UntypedStorage",
+            "torch.storage.UntypedStorage": "torch.UntypedStorage", "pandas._libs.missing.NA": "pandas.NA",
+            "pandas.core.arrays.categorical.Categorical": "pandas.Categorical",
+            "pandas.core.dtypes.dtypes.CategoricalDtype": "pandas.CategoricalDtype",
         ]
+        // Columns whose numbers may be missing: an array, a mask, and the type that says so.
+        for (module, array, types) in [
+            ("integer", "IntegerArray", ["Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64"]),
+            ("floating", "FloatingArray", ["Float32", "Float64"]), ("boolean", "BooleanArray", ["Boolean"]),
+        ] {
+            for place in ["pandas.arrays", "pandas.core.arrays.\(module)"] {
+                aliases["\(place).\(array)"] = "pandas.MaskedArray"
+            }
+            for type in types {
+                for place in ["pandas", "pandas.core.arrays.\(module)"] {
+                    aliases["\(place).\(type)Dtype"] = "pandas.MaskedDtype"
+                }
+            }
+        }
         for name in ["Int64Index", "UInt64Index", "Float64Index"] {
             aliases["pandas.core.indexes.numeric.\(name)"] = "pandas.Index"
         }
@@ -38,13 +54,14 @@ enum PickleGlobals {
         "torch._utils._rebuild_tensor_v3", "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state",
         "numpy._reconstruct", "numpy.scalar", "numpy._frombuffer", "numpy.dtype", "pandas.DataFrame", "pandas._new_Index",
         "pandas.BlockManager", "pandas._unpickle_block", "pandas.BlockPlacement", "pandas._unpickle_array", "pandas.StringDtype",
-        "pandas.ArrowStringArray", "pyarrow.lib.chunked_array", "pyarrow.lib._restore_array", "pyarrow.lib.type_for_alias",
+        "pandas.MaskedArray", "pandas.MaskedDtype", "pandas.CategoricalDtype", "pandas.ArrowStringArray", "pyarrow.lib.chunked_array", "pyarrow.lib._restore_array", "pyarrow.lib.type_for_alias",
         "pyarrow.lib.py_buffer",
     ]
 
     /// What may be mentioned only.
     private static let inert: Set<String> = [
-        "numpy.ndarray", "pandas.Index", "pandas.RangeIndex", "pandas.StringArray", "torch.UntypedStorage",
+        "numpy.ndarray", "pandas.Index", "pandas.RangeIndex", "pandas.StringArray", "pandas.Categorical", "pandas.NA",
+        "torch.UntypedStorage",
         // A key of the callbacks that PyTorch Lightning kept in the first published checkpoints.
         "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
     ]

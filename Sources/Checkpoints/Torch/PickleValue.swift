@@ -39,7 +39,13 @@ public enum PickleValue {
 
     public var text: String? { if case .text(let text) = self { text } else { nil } }
     public var node: PickleNode? { if case .node(let node) = self { node } else { nil } }
-    var isNone: Bool { if case .none = self { true } else { false } }
+    /// `None`, or what pandas has in its place.
+    var isNone: Bool {
+        switch self {
+        case .none, .global("pandas.NA"): true
+        default: false
+        }
+    }
 
     /// The elements of a tuple or a list.
     public var elements: [PickleValue]? {

@@ -2,10 +2,10 @@ import Foundation
 
 extension StateDictionary {
     /// Under these keys training programs put the weights beside other things; the first that holds more tensors than lie beside it counts.
-    public static let wrappers = ["state_dict", "model_state_dict", "vae_state_dict", "params_ema", "params", "module", "model"]
+    public static let wrappers = ["state_dict", "model_state_dict", "vae_state_dict", "params_ema", "params", "module", "model", "vae"]
 
-    /// Opens the tensors of a file of `torch.save`: a dictionary of them, or one that holds it under a key of `wrappers`. Numbers and texts
-    /// beside the tensors are left out.
+    /// Opens the tensors of a file of `torch.save`: a dictionary of them, or one that holds it under a key of `wrappers` or, alone, under any
+    /// other. Numbers and texts beside the tensors are left out, and so is what lies beside a key of `wrappers` that counts.
     /// - Throws: `CheckpointError` that names what is refused, damaged or missing.
     public init(torch url: URL) throws { try self.init(TorchFile(url)) }
 
@@ -26,6 +26,11 @@ extension StateDictionary {
             guard found.count > entries.count else { continue }
             entries = found
             break
+        }
+        if entries.isEmpty {
+            let inner = try members.compactMap { try $0.value.node?.members.map { try Self.tensors($0, torch) } }
+            let filled = inner.filter { !$0.isEmpty }
+            if filled.count == 1 { entries = filled[0] }
         }
         guard !entries.isEmpty else {
             let keys = members.prefix(6).map(\.key).joined(separator: ", ")

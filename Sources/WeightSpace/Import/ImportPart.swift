@@ -16,39 +16,57 @@ enum ImportPart {
     case coefficients(TensorEntry)
     /// One more identity by its coefficients, [1, k] (`w2wmodel.pt`).
     case identity(name: String, TensorEntry)
-    /// Names and attributes (`identity_df.pt`).
-    case labels(IdentityLabels)
+    /// Names and attributes (`identity_df.pt`), and the columns that are no attributes.
+    case labels(IdentityLabels, leftOut: [String])
     /// Which stretch of a vector belongs to which layer (`weight_dimensions.pt`).
     case layout([(module: String, factor: LoRALayout.Factor, shape: [Int])])
-    /// A weight VAE of w2w++.
-    case vae(StateDictionary)
+    /// A weight VAE of w2w++, and how many tensors of other networks lay beside it.
+    case vae(StateDictionary, leftOut: Int)
     /// One identity as an adapter.
     case adapter(name: String, LoRAFile)
     /// What is not needed: `pinverse_1000pc.pt`, from which the original solved its directions; they are solved anew from the labels.
     case unneeded
 
     /// Finds out what a file holds: by its kind, and tensors by their names, which the original gave.
+    /// - Parameters:
+    ///   - url: the file or folder.
+    ///   - name: of the identity, if it is an adapter; nil takes the file's.
     /// - Throws: `CheckpointError` that names what is refused, `SpaceError` for files that mean nothing here.
-    static func read(_ url: URL) throws -> ImportPart {
-        let stem = url.deletingPathExtension().lastPathComponent
+    static func read(_ url: URL, name: String? = nil) throws -> ImportPart {
+        let stem = name ?? url.deletingPathExtension().lastPathComponent
         guard let kind = url.fileKind else {
             throw SpaceError("\(url.path): there is no such file or folder", advice: "Check the path.")
         }
-        if kind == .folder { return .adapter(name: url.lastPathComponent, try LoRAFile(url)) }
-        if url.pathExtension.lowercased() == "csv" { return .labels(try IdentityLabels(contentsOf: url)) }
+        if kind == .folder { return .adapter(name: name ?? url.lastPathComponent, try LoRAFile(url)) }
+        if url.pathExtension.lowercased() == "csv" { return try labels(DataTable(csv: url), url) }
         let mapped = try MappedFile(url)
         guard TorchFile.begins(mapped.bytes) else { return try state(StateDictionary(opening: url), stem: stem, url: url) }
         let torch = try TorchFile(url)
         if DataTable.isTable(torch.root) {
-            return .labels(try IdentityLabels(DataTable(torch.root, file: url.path), file: url.path))
+            return try labels(DataTable(torch.root, file: url.path), url)
         }
         if let entry = try torch.tensor(torch.root, name: stem) { return try tensor(entry, stem: stem, url: url) }
         if let entries = try WeightDimensions.entries(torch) { return .layout(entries) }
         return try state(StateDictionary(torch), stem: stem, url: url)
     }
 
+    private static func labels(_ table: DataTable, _ url: URL) throws -> ImportPart {
+        .labels(try IdentityLabels(table, file: url.path), leftOut: IdentityLabels.columnsOfTexts(table))
+    }
+
     private static func state(_ state: StateDictionary, stem: String, url: URL) throws -> ImportPart {
-        if state["encoder.0.0.weight"] != nil || state["first_layer.0.weight"] != nil { return .vae(state) }
+        // DataParallel, torch.compile and training frameworks write the same keys with a word before them; other networks may lie beside.
+        let mark = "decoder_input.weight"
+        let prefixes = Set(state.names.filter { $0 == mark || $0.hasSuffix("." + mark) }.map { String($0.dropLast(mark.count)) })
+        if let prefix = prefixes.first {
+            guard prefixes.count == 1 else {
+                throw SpaceError(
+                    "\(url.path): holds \(prefixes.count) weight VAEs, under \(prefixes.sorted().joined(separator: " and "))",
+                    advice: "Save one of them alone.")
+            }
+            let own = try state.renamed { $0.hasPrefix(prefix) ? String($0.dropFirst(prefix.count)) : nil }
+            return .vae(own, leftOut: state.entries.count - own.entries.count)
+        }
         if let weights = state["weights"], state.entries.count == 1 { return try tensor(weights, stem: "weights", url: url) }
         return .adapter(name: stem, try LoRAFile(url))
     }
@@ -79,15 +97,18 @@ enum ImportPart {
 
     /// Files and adapters of folders: what is no adapter itself is looked into.
     /// - Parameter urls: as given on the command line.
-    /// - Returns: one place for each part, sorted within a folder.
+    /// - Returns: one place for each part, sorted within a folder; a name where the file or folder is not called like the identity.
     /// - Throws: `SpaceError` for a folder with nothing to import.
-    static func places(_ urls: [URL]) throws -> [URL] {
-        try urls.flatMap { url -> [URL] in
-            guard url.fileKind == .folder, !LoRAFile.isAdapterFolder(url) else { return [url] }
+    static func places(_ urls: [URL]) throws -> [(url: URL, name: String?)] {
+        try urls.flatMap { url -> [(url: URL, name: String?)] in
+            guard url.fileKind == .folder else { return [(url, nil)] }
+            if let adapter = adapter(in: url) { return [adapter] }
             let names = try FileManager.default.contentsOfDirectory(atPath: url.path).sorted()
             let kinds: Set = ["pt", "pth", "bin", "ckpt", "safetensors", "pkl", "csv"]
-            let found = names.map(url.appendingPathComponent).filter { item in
-                kinds.contains(item.pathExtension.lowercased()) || LoRAFile.isAdapterFolder(item)
+            let found = names.compactMap { name -> (url: URL, name: String?)? in
+                let item = url.appendingPathComponent(name)
+                if item.fileKind == .folder { return adapter(in: item) }
+                return kinds.contains(item.pathExtension.lowercased()) ? (item, nil) : nil
             }
             guard !found.isEmpty else {
                 throw SpaceError(
@@ -96,6 +117,18 @@ enum ImportPart {
             }
             return found
         }
+    }
+
+    /// The adapter that a folder is, or holds in one folder or file of its own: PEFT writes an adapter with a name into a folder of that
+    /// name, diffusers' trainers write `pytorch_lora_weights.safetensors`.
+    private static func adapter(in folder: URL) -> (url: URL, name: String?)? {
+        if LoRAFile.isAdapterFolder(folder) { return (folder, nil) }
+        let name = folder.lastPathComponent
+        let single = folder.appendingPathComponent("pytorch_lora_weights.safetensors")
+        if single.fileKind == .file { return (single, name) }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        let inner = names.map(folder.appendingPathComponent).filter { $0.fileKind == .folder && LoRAFile.isAdapterFolder($0) }
+        return inner.count == 1 && !names.contains { $0.hasSuffix(".pt") } ? (inner[0], name) : nil
     }
 }
 
@@ -138,7 +171,47 @@ enum WeightDimensions {
     }
 }
 
+extension DataTable {
+    /// A table that was written as text, such as pandas' `to_csv`: the first line has the names of the columns. A column of numbers (or True
+    /// and False, or nothing) is one of numbers.
+    /// - Throws: `SpaceError` that names the line.
+    init(csv url: URL) throws {
+        let rows = try IdentityLabels.lines(of: url)
+        guard let heading = rows.first?.fields, rows.count > 1 else {
+            throw SpaceError("\(url.path): is an empty table", advice: "The first line names the columns, one line for each identity follows.")
+        }
+        for (line, fields) in rows where fields.count != heading.count {
+            throw SpaceError(
+                "\(url.path):\(line): \(fields.count) columns, the heading has \(heading.count)", advice: "Write the table again.")
+        }
+        let columns = heading.enumerated().map { place, name -> (name: String, values: Column) in
+            let fields = rows.dropFirst().map { $0.fields[place].trimmingCharacters(in: .whitespaces) }
+            let numbers = fields.map { field -> Double? in
+                switch field.lowercased() {
+                case "": .nan
+                case "true": 1
+                case "false": 0
+                default: Double(field)
+                }
+            }
+            let isNumeric = numbers.allSatisfy { $0 != nil }
+            return (name, isNumeric ? .numbers(numbers.map { $0 ?? .nan }) : .texts(fields.map { $0.isEmpty ? nil : $0 }))
+        }
+        self.init(columns: columns.filter { !$0.name.isEmpty }, rowCount: rows.count - 1)
+    }
+}
+
 extension IdentityLabels {
+    /// Columns of a table that may hold the names.
+    private static let nameColumns = ["file", "identity", "name"]
+
+    /// The columns of texts besides the names: no attributes.
+    static func columnsOfTexts(_ table: DataTable) -> [String] {
+        table.columns.compactMap { name, column in
+            if case .texts = column, !Self.nameColumns.contains(name.lowercased()) { name } else { nil }
+        }
+    }
+
     /// The table of the original: attributes of each person, and a column `file` (or the index) with the name.
     /// - Parameters:
     ///   - table: of a pickle.
@@ -146,7 +219,7 @@ extension IdentityLabels {
     /// - Throws: `SpaceError` for names that are missing or stand twice.
     init(_ table: DataTable, file: String) throws {
         var names = table.rowNames
-        for (name, column) in table.columns where ["file", "identity", "name"].contains(name.lowercased()) {
+        for (name, column) in table.columns where Self.nameColumns.contains(name.lowercased()) {
             switch column {
             case .texts(let texts): names = texts.map { $0 ?? "" }
             case .numbers(let numbers): names = numbers.map { Int(exactly: $0).map(String.init) ?? "" }
@@ -171,7 +244,7 @@ extension IdentityLabels {
         }
         var attributes = [(name: String, values: [Double])]()
         for (name, column) in table.columns {
-            if case .numbers(let values) = column, !["file", "identity", "name"].contains(name.lowercased()) {
+            if case .numbers(let values) = column, !Self.nameColumns.contains(name.lowercased()) {
                 attributes.append((name, values))
             }
         }

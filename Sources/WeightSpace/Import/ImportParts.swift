@@ -22,6 +22,8 @@ struct ImportParts {
     private(set) var identities: [Found<(name: String, entry: TensorEntry)>] = []
     private(set) var adapters: [(name: String, file: LoRAFile)] = []
     private(set) var hasUnneeded = false
+    /// What was not taken of a file, a sentence each.
+    private(set) var notes: [String] = []
 
     var isEmpty: Bool {
         weights == nil && directions == nil && coefficients == nil && vae == nil && identities.isEmpty && adapters.isEmpty
@@ -51,9 +53,16 @@ struct ImportParts {
         case .deviation(let entry): try once(&deviation, entry, "deviations")
         case .directions(let entry): try once(&directions, entry, "principal directions")
         case .coefficients(let entry): try once(&coefficients, entry, "coefficients")
-        case .labels(let table): try once(&labels, table, "a table of labels")
+        case .labels(let table, let texts):
+            try once(&labels, table, "a table of labels")
+            if !texts.isEmpty {
+                let names = texts.prefix(4).joined(separator: ", ") + (texts.count > 4 ? ", …" : "")
+                notes.append("\(url.lastPathComponent): \(names) left out: texts are no attributes, numbers are")
+            }
         case .layout(let entries): try once(&layout, entries, "a layout")
-        case .vae(let state): try once(&vae, state, "a weight VAE")
+        case .vae(let state, let others):
+            try once(&vae, state, "a weight VAE")
+            if others > 0 { notes.append("\(url.lastPathComponent): \(others) tensors of other networks are left out") }
         case .identity(let name, let entry): identities.append(Found(value: (name, entry), url: url))
         case .adapter(let name, let file): adapters.append((name, file))
         case .unneeded: hasUnneeded = true

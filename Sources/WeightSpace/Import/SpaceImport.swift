@@ -39,7 +39,7 @@ public struct SpaceImport {
     public init(_ urls: [URL], base: ModelFolder, alpha: Float) throws {
         self.base = base
         var parts = ImportParts()
-        for url in try ImportPart.places(urls) { try parts.add(ImportPart.read(url), from: url) }
+        for (url, name) in try ImportPart.places(urls) { try parts.add(ImportPart.read(url, name: name), from: url) }
         guard !parts.isEmpty else {
             throw SpaceError("there is nothing to import in these files", advice: "See `w2w import --help`.")
         }
@@ -60,11 +60,17 @@ public struct SpaceImport {
                     advice: "It belongs to another model or to other layers.")
             }
             _ = try WeightVAE(state, configuration: configuration)
+            if let entry = state.entries.first(where: { !Self.isFinite($0) }) {
+                throw SpaceError(
+                    "\(url.path): \(entry.name) holds numbers that are not finite",
+                    advice: "The training ran away; take an earlier checkpoint.")
+            }
             vae = (state, configuration)
         } else {
             vae = nil
         }
         labels = try Self.labels(parts, pca: pca, weights: weights)
+        notes = parts.notes
         if parts.hasUnneeded { notes.append("the pseudo-inverse is not needed: directions are solved from the labels") }
         if let extra = parts.shortenedIdentity { notes.append(extra) }
         if weights != nil, !adapters.isEmpty {
@@ -74,6 +80,18 @@ public struct SpaceImport {
         if pca != nil, !adapters.isEmpty {
             throw SpaceError(
                 "there are both a PCA and adapters", advice: "Import the adapters into a space of their own, then run `w2w pca`.")
+        }
+    }
+
+    /// Whether all numbers are finite; a large tensor is read a block of rows at a time.
+    private static func isFinite(_ entry: TensorEntry) -> Bool {
+        guard entry.elementType.isFloatingPoint, entry.count > 0 else { return true }
+        let rows = entry.shape.first ?? 1
+        let block = max(1, (16 << 20) / max(1, entry.count / rows))
+        guard entry.shape.count == 2, block < rows else { return Kernels.sumOfSquares(entry.tensor()).isFinite }
+        return stride(from: 0, to: rows, by: block).allSatisfy { start in
+            guard let part = try? entry.tensor(rows: start..<min(rows, start + block)) else { return true }
+            return Kernels.sumOfSquares(part).isFinite
         }
     }
 

@@ -113,24 +113,22 @@ public final class CodeFlowTrainer {
         return loss.pointer[0]
     }
 
-    /// Writes `flow.safetensors` (float16) and `flow.json` into a space and names them there, each file whole or not at all.
+    /// Writes `flow.safetensors` (float16) and `flow.json` into a space and names them there; when that fails, the space is as it was.
     /// - Parameter folder: of the space.
     /// - Throws: `CheckpointError` when a file cannot be read or written.
     public func write(to folder: URL) throws {
-        try SafetensorsWriter.write(
-            flow.storedTensors(as: .float16), to: folder.appendingPathComponent("flow.safetensors"))
         let training: [JSONValue.Member] = [
             .init("steps", .integer(plan.steps)), .init("batch", .integer(plan.batch)),
             .init("learning_rate", .float(plan.learningRate)), .init("seed", .integer(Int(truncatingIfNeeded: plan.seed))),
             .init("identities", .integer(identities)),
         ]
         let members = flow.configuration.jsonMembers + [.init("training", .object(training))]
-        try AtomicFile.write(to: folder.appendingPathComponent("flow.json")) {
-            try $0.append(JSONValue.object(members).text() + "\n")
+        try SpaceWriter.replace([("flow.safetensors", .flow), ("flow.json", .flow)], in: folder) { draft in
+            try SafetensorsWriter.write(
+                flow.storedTensors(as: .float16), to: draft.appendingPathComponent("flow.safetensors"))
+            try AtomicFile.write(to: draft.appendingPathComponent("flow.json")) {
+                try $0.append(JSONValue.object(members).text() + "\n")
+            }
         }
-        var writer = try SpaceWriter(existing: folder)
-        try writer.add("flow.safetensors", as: .flow)
-        try writer.add("flow.json", as: .flow)
-        try writer.finish()
     }
 }

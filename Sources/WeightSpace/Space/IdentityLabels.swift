@@ -23,11 +23,21 @@ public struct IdentityLabels: Sendable, Equatable {
     /// Reads a comma-separated file (RFC 4180): a heading whose first column is `identity`, then one line per identity.
     /// - Throws: `SpaceError` that names the line.
     public init(contentsOf url: URL) throws {
+        try self.init(csv: Self.text(of: url), file: url.path)
+    }
+
+    private static func text(of url: URL) throws -> String {
         let file = try MappedFile(url)
         guard let text = String(validating: file.bytes, as: UTF8.self) else {
             throw SpaceError("\(url.path): is not UTF-8 text", advice: "Save the table as UTF-8.")
         }
-        try self.init(csv: text, file: url.path)
+        return text
+    }
+
+    /// The fields of a comma-separated file, line by line.
+    /// - Throws: `SpaceError` that names the line.
+    static func lines(of url: URL) throws -> [(line: Int, fields: [String])] {
+        try rows(text(of: url)) { SpaceError("\(url.path):\($0): \($1)", advice: "Write the table again.") }
     }
 
     /// Reads the table from text; `file` is for messages.

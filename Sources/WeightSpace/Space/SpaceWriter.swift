@@ -1,7 +1,7 @@
 import Checkpoints
 import Foundation
 
-/// Adds parts to a space on disk, or begins a new one around vectors. `space.json` is written last, so that a space is whole or not there.
+/// Begins a space around vectors, or exchanges parts of one that is there. `space.json` is written last, so that a space is whole or not there.
 public struct SpaceWriter {
     /// How a large part comes into the space.
     public enum Placement: String, Sendable, CaseIterable {
@@ -16,7 +16,7 @@ public struct SpaceWriter {
 
     /// A space that is there already.
     /// - Throws: `CheckpointError` when its `space.json` cannot be read.
-    public init(existing folder: URL) throws {
+    init(existing folder: URL) throws {
         self.folder = folder
         manifest = try SpaceManifest(contentsOf: folder.appendingPathComponent("space.json"))
     }

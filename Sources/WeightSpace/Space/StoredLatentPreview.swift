@@ -89,13 +89,11 @@ extension Space {
     /// - Throws: what writing says of the folder.
     @discardableResult
     public func keep(_ stored: StoredLatentPreview) throws -> URL {
-        var manifest = manifest
         let path = manifest.paths[.latentPreview] ?? "latent_preview.json"
         let url = Self.url(path, folder: folder)
-        try stored.write(to: url)
-        manifest.paths[.latentPreview] = path
-        manifest.digests[path] = try SHA256.hexDigest(of: url)
-        try Data(manifest.json.utf8).write(to: folder.appendingPathComponent("space.json"), options: .atomic)
+        try SpaceWriter.replace([(path, .latentPreview)], in: folder) {
+            try stored.write(to: $0.appendingPathComponent(url.lastPathComponent))
+        }
         return url
     }
 

@@ -153,10 +153,9 @@ struct DirectionsCommand: ParsableCommand {
             all.append(direction)
         }
         guard !all.isEmpty else { throw CommandFailure("no direction is kept.", advice: "Find one with --find and --keep.") }
-        try DirectionsFile.write(all, to: opened.folder.appendingPathComponent(DirectionsFile.name))
-        var writer = try SpaceWriter(existing: opened.folder)
-        try writer.add(DirectionsFile.name, as: .directions)
-        try writer.finish()
+        try SpaceWriter.replace([(DirectionsFile.name, .directions)], in: opened.folder) {
+            try DirectionsFile.write(all, to: $0.appendingPathComponent(DirectionsFile.name))
+        }
     }
 
     /// One line for each direction.

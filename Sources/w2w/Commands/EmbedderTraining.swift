@@ -47,12 +47,16 @@ struct EmbedderTraining {
         }
         ProgressLine.clear()
         try FileManager.default.createDirectory(at: out, withIntermediateDirectories: true)
-        let record = try trainer.write(to: out)
+        let record: FaceEmbedderRecord
         if FileManager.default.fileExists(atPath: out.appendingPathComponent("space.json").path) {
-            var writer = try SpaceWriter(existing: out)
-            try writer.add("embedder.safetensors", as: .embedder)
-            try writer.add("embedder.json", as: .embedder)
-            try writer.finish()
+            var written: FaceEmbedderRecord?
+            try SpaceWriter.replace([("embedder.safetensors", .embedder), ("embedder.json", .embedder)], in: out) {
+                written = try trainer.write(to: $0)
+            }
+            guard let written else { return }
+            record = written
+        } else {
+            record = try trainer.write(to: out)
         }
         let figure = { (value: Double?) in value.map { String(format: "%.2f", $0) } ?? "not measured" }
         print(

@@ -117,13 +117,16 @@ struct PCACommand: ParsableCommand {
         try work(fit, checkpoint: checkpoint)
         ProgressLine.clear()
         let pca = try fit.result()
-        try pca.write(to: folder.appendingPathComponent("pca.safetensors"), as: store.type)
-        var writer =
-            isThere
-            ? try SpaceWriter(existing: folder)
-            : try SpaceWriter(new: folder, around: source, name: name ?? source.name, base: base, weights: vectors)
-        try writer.add("pca.safetensors", as: .pca)
-        try writer.finish()
+        if isThere {
+            try SpaceWriter.replace([("pca.safetensors", .pca)], in: folder) {
+                try pca.write(to: $0.appendingPathComponent("pca.safetensors"), as: store.type)
+            }
+        } else {
+            try pca.write(to: folder.appendingPathComponent("pca.safetensors"), as: store.type)
+            var writer = try SpaceWriter(new: folder, around: source, name: name ?? source.name, base: base, weights: vectors)
+            try writer.add("pca.safetensors", as: .pca)
+            try writer.finish()
+        }
         try? FileManager.default.removeItem(at: checkpoint)
         report(fit, pca, seconds: (ContinuousClock.now - began) / .seconds(1), folder: folder)
     }

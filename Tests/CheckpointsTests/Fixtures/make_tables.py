@@ -14,3 +14,11 @@ table = pd.DataFrame({
 torch.save(table, f"{out}/{name}.pt")
 table.to_pickle(f"{out}/{name}.pkl")
 torch.save(table[["file", "Male", "Young"]].set_index("file"), f"{out}/{name}-index.pt")
+# Columns of pandas' own types: texts with pd.NA, numbers that may be missing, categories.
+kinds = pd.DataFrame({
+    "file": pd.Series(["100.jpg", "ä b.jpg", None], dtype="string"), "Male": pd.Series([1, None, -1], dtype="Int64"),
+    "Young": pd.Series([0.5, None, -1.0], dtype="Float64"), "Bald": pd.Series([True, None, False], dtype="boolean"),
+    "Hair": pd.Categorical(["brown", "red", None]), "Grade": pd.Categorical([3, 1, 3]),
+    "Mixed": pd.Series([1, pd.NA, 2], dtype=object),
+})
+torch.save(kinds, f"{out}/{name}-kinds.pt")

@@ -226,7 +226,7 @@ extension EvaluationReport {
 }
 
 extension Space {
-    /// Replaces `axes.json` and its recorded SHA-256.
+    /// Replaces `axes.json` and its recorded SHA-256; when that fails, the old one stays.
     /// - Parameter axes: of the weight VAE, all of them.
     /// - Throws: `SpaceError` when the space has no weight VAE, `CheckpointError` when a file cannot be written.
     public func writeAxes(_ axes: [LatentAxis]) throws {
@@ -234,9 +234,9 @@ extension Space {
             throw SpaceError("\(folder.path): has no axes.json of these \(axes.count) axes", advice: "Train a weight VAE first.")
         }
         let text = LatentAxis.json(axes)
-        try AtomicFile.write(to: Self.url(path, folder: folder)) { try $0.append(text) }
-        var writer = try SpaceWriter(existing: folder)
-        try writer.add(path, as: .axes)
-        try writer.finish()
+        try SpaceWriter.replace([(path, .axes)], in: folder) { draft in
+            let name = Self.url(path, folder: folder).lastPathComponent
+            try AtomicFile.write(to: draft.appendingPathComponent(name)) { try $0.append(text) }
+        }
     }
 }
