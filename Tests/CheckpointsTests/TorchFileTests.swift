@@ -189,7 +189,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "types.pt", "old.bin", "wrapped.ckpt", "pandas2.pt", "pandas2-kinds.pt", "pandas3-kinds.pt", "pandas3.pkl", "pandas3-arrow.pt", "pandas3-arrow.pkl", "tensor.pt",
+        "types.pt", "old.bin", "wrapped.ckpt", "pandas2.pt", "pandas2-kinds.pt", "pandas3-kinds.pt", "pandas3.pkl",
+        "pandas3-arrow.pt", "pandas3-arrow.pkl", "tensor.pt",
     ])
     func truncatedAndMutatedFilesNeverTrap(name: String) throws {
         let whole = try Data(contentsOf: fixture(name))

@@ -118,7 +118,8 @@ import Testing
         #expect(plain.notes.isEmpty && plain.codes.count == 20)
         #expect(try codes("parallel", tensors { "module." + $0 }).codes == plain.codes)
         let beside = try codes(
-            "beside", tensors { "model.vae." + $0 } + [StoredTensor("model.discriminator.first_layer.0.weight", Tensor(zeros: [2, 2]))])
+            "beside",
+            tensors { "model.vae." + $0 } + [StoredTensor("model.discriminator.first_layer.0.weight", Tensor(zeros: [2, 2]))])
         #expect(beside.codes == plain.codes)
         #expect(beside.notes == ["beside.safetensors: 1 tensors of other networks are left out"])
         let two = tensors { "a." + $0 } + tensors { "b." + $0 }
@@ -129,7 +130,9 @@ import Testing
             if entry.name == "fc_mu.weight" { tensor.pointer[3] = .nan }
             return StoredTensor(entry.name, tensor)
         }
-        #expect(message { try codes("ruined", ruined) }.contains("ruined.safetensors: fc_mu.weight holds numbers that are not finite"))
+        #expect(
+            message { try codes("ruined", ruined) }.contains("ruined.safetensors: fc_mu.weight holds numbers that are not finite")
+        )
     }
 
     /// A checkpoint with the loss as a tensor beside its state dictionary, as torch.save of a training loop leaves it.
@@ -143,7 +146,15 @@ import Testing
         let folder = try TemporaryFolder()
         let file = folder.url.appendingPathComponent("identity_df.csv")
         let vectors = try fixture("import/all_weights.pt")
-        let text = ",file,Male,Hair,Bald\n0,anna.jpg,-1,red,True\n1,bert.jpg,,,False\n2,carl.jpg,1,,False\n3,dora.jpg,-1,,\n4,emil.jpg,0.5,,True\n"
+        let text = """
+            ,file,Male,Hair,Bald
+            0,anna.jpg,-1,red,True
+            1,bert.jpg,,,False
+            2,carl.jpg,1,,False
+            3,dora.jpg,-1,,
+            4,emil.jpg,0.5,,True
+
+            """
         try Data(text.utf8).write(to: file)
         let plan = try SpaceImport([vectors, file], base: base, alpha: 27)
         #expect(plan.labels.names == ["anna", "bert", "carl", "dora", "emil"] && plan.labels.attributeNames == ["Male", "Bald"])
@@ -167,7 +178,8 @@ import Testing
         }
         try manager.createDirectory(at: people.appendingPathComponent("carl"), withIntermediateDirectories: true)
         try manager.copyItem(
-            at: fixture("import/adapters/carl.safetensors"), to: people.appendingPathComponent("carl/pytorch_lora_weights.safetensors"))
+            at: fixture("import/adapters/carl.safetensors"),
+            to: people.appendingPathComponent("carl/pytorch_lora_weights.safetensors"))
         let plan = try SpaceImport([people], base: base, alpha: 27)
         #expect(plan.labels.names == ["anna", "bert", "carl"])
     }

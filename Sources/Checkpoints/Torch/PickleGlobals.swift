@@ -54,8 +54,8 @@ enum PickleGlobals {
         "torch._utils._rebuild_tensor_v3", "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state",
         "numpy._reconstruct", "numpy.scalar", "numpy._frombuffer", "numpy.dtype", "pandas.DataFrame", "pandas._new_Index",
         "pandas.BlockManager", "pandas._unpickle_block", "pandas.BlockPlacement", "pandas._unpickle_array", "pandas.StringDtype",
-        "pandas.MaskedArray", "pandas.MaskedDtype", "pandas.CategoricalDtype", "pandas.ArrowStringArray", "pyarrow.lib.chunked_array", "pyarrow.lib._restore_array", "pyarrow.lib.type_for_alias",
-        "pyarrow.lib.py_buffer",
+        "pandas.MaskedArray", "pandas.MaskedDtype", "pandas.CategoricalDtype", "pandas.ArrowStringArray",
+        "pyarrow.lib.chunked_array", "pyarrow.lib._restore_array", "pyarrow.lib.type_for_alias", "pyarrow.lib.py_buffer",
     ]
 
     /// What may be mentioned only.

@@ -2,7 +2,9 @@ import Foundation
 
 extension StateDictionary {
     /// Under these keys training programs put the weights beside other things; the first that holds more tensors than lie beside it counts.
-    public static let wrappers = ["state_dict", "model_state_dict", "vae_state_dict", "params_ema", "params", "module", "model", "vae"]
+    public static let wrappers = [
+        "state_dict", "model_state_dict", "vae_state_dict", "params_ema", "params", "module", "model", "vae",
+    ]
 
     /// Opens the tensors of a file of `torch.save`: a dictionary of them, or one that holds it under a key of `wrappers` or, alone, under any
     /// other. Numbers and texts beside the tensors are left out, and so is what lies beside a key of `wrappers` that counts.

@@ -31,6 +31,7 @@ enum ImportPart {
     /// - Parameters:
     ///   - url: the file or folder.
     ///   - name: of the identity, if it is an adapter; nil takes the file's.
+    /// - Returns: what it is.
     /// - Throws: `CheckpointError` that names what is refused, `SpaceError` for files that mean nothing here.
     static func read(_ url: URL, name: String? = nil) throws -> ImportPart {
         let stem = name ?? url.deletingPathExtension().lastPathComponent
@@ -178,11 +179,13 @@ extension DataTable {
     init(csv url: URL) throws {
         let rows = try IdentityLabels.lines(of: url)
         guard let heading = rows.first?.fields, rows.count > 1 else {
-            throw SpaceError("\(url.path): is an empty table", advice: "The first line names the columns, one line for each identity follows.")
+            throw SpaceError(
+                "\(url.path): is an empty table", advice: "The first line names the columns, one line for each identity follows.")
         }
         for (line, fields) in rows where fields.count != heading.count {
             throw SpaceError(
-                "\(url.path):\(line): \(fields.count) columns, the heading has \(heading.count)", advice: "Write the table again.")
+                "\(url.path):\(line): \(fields.count) columns, the heading has \(heading.count)", advice: "Write the table again."
+            )
         }
         let columns = heading.enumerated().map { place, name -> (name: String, values: Column) in
             let fields = rows.dropFirst().map { $0.fields[place].trimmingCharacters(in: .whitespaces) }
