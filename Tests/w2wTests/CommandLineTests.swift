@@ -31,6 +31,12 @@ import Testing
         ErrorCase(
             arguments: "render --base --random 3 --out a.png",
             expected: "w2w render: Only one of --identity, --code, --random and --base can be drawn at a time."),
+        ErrorCase(
+            arguments: "train space --flow --latent 32 --out space",
+            expected: "w2w train: '--latent' has no effect with '--flow'; leave it out."),
+        ErrorCase(
+            arguments: "train space --embedder --mixing 0.5 --out space",
+            expected: "w2w train: '--mixing' has no effect with '--embedder'; leave it out."),
         ErrorCase(arguments: "render --base", expected: "w2w render: Nowhere to draw. Give --out FILE.png, --show or both."),
         ErrorCase(
             arguments: "render --base --out a.bmp",

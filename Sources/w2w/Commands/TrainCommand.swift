@@ -82,11 +82,13 @@ struct TrainCommand: ParsableCommand {
             "Steps; without it 3000, for an embedder 1000; a learned prior takes twice the VAE's.", valueName: "n"))
     var steps: Int?
 
-    @Option(help: ArgumentHelp("Vectors in a step.", valueName: "n"))
-    var batch = 64
+    @Option(help: ArgumentHelp("Vectors in a step; without it 64, for a learned prior alone 256.", valueName: "n"))
+    var batch: Int?
 
     @Option(
-        help: ArgumentHelp("Adam's learning rate at its highest; without it 0.00002, for an embedder 0.002.", valueName: "x"))
+        help: ArgumentHelp(
+            "Adam's learning rate at its highest; without it 0.00002, for an embedder 0.002, for a learned prior alone 0.001.",
+            valueName: "x"))
     var learningRate: Double?
 
     @Option(help: ArgumentHelp("AdamW's pull of the weights towards zero.", valueName: "x"))
@@ -113,7 +115,10 @@ struct TrainCommand: ParsableCommand {
     @Flag(help: "Train the face embedder of the space WEIGHTS on its photographs instead; SPACE may be the same.")
     var embedder = false
 
-    @Flag(help: "Fit only the learned prior of the space WEIGHTS anew, by --steps and --seed; SPACE is the same.")
+    @Flag(
+        help:
+            "Fit only the learned prior of the space WEIGHTS anew, by --steps, --batch, --learning-rate and --seed; SPACE is the same."
+    )
     var flow = false
 
     @Flag(help: "Leave the learned prior out.")
@@ -130,6 +135,24 @@ struct TrainCommand: ParsableCommand {
         if flow && (noFlow || embedder) {
             throw ValidationError("'--flow' trains the learned prior alone; leave the others out.")
         }
+        if flow || embedder, let option = optionsOfTheVAE.first {
+            throw ValidationError("'\(option)' has no effect with '\(flow ? "--flow" : "--embedder")'; leave it out.")
+        }
+    }
+
+    /// Options of the weight VAE that were given something else than they are without.
+    private var optionsOfTheVAE: [String] {
+        let given: [(String, Bool)] = [
+            ("--variant", variant != .vanilla), ("--latent", latent != 64), ("--hidden", hidden != nil),
+            ("--batch-norm", batchNorm),
+            ("--linear-path", linearPath), ("--linear-rate", linearRate != 0.01), ("--encoder-rate", encoderRate != 1),
+            ("--blocks", blocks != 4), ("--heads", heads != 4), ("--beta", beta != "auto"), ("--schedule", schedule != .annealed),
+            ("--free-bits", freeBits != 0), ("--adversarial", adversarial != 0), ("--initialization", initialization != nil),
+            ("--weight-decay", weightDecay != 0), ("--moments", moments != .f32), ("--mixing", mixing != 1),
+            ("--name", name != nil),
+            ("--resume", resume),
+        ]
+        return given.filter(\.1).map(\.0)
     }
 
     private func widths() throws -> [Int] {
@@ -159,7 +182,7 @@ struct TrainCommand: ParsableCommand {
         let given = URL(fileURLWithPath: (weights as NSString).expandingTildeInPath)
         let folder = URL(fileURLWithPath: (out as NSString).expandingTildeInPath)
         if embedder {
-            var plan = FaceEmbedderPlan(batch: batch, seed: seed)
+            var plan = FaceEmbedderPlan(batch: batch ?? 64, seed: seed)
             if let steps { plan.steps = steps }
             if let learningRate { plan.learningRate = Float(learningRate) }
             try EmbedderTraining(space: given, out: folder, plan: plan).run()
@@ -185,7 +208,8 @@ struct TrainCommand: ParsableCommand {
             variant: variant, hiddenDims: try widths(), latentDim: latent, batchNorm: batchNorm, linearPath: linearPath,
             linearRate: linearRate, encoderRate: encoderRate,
             blocks: blocks, heads: heads, beta: try level(), freeBits: freeBits, adversarialWeight: adversarial,
-            schedule: schedule, initialization: initialization, steps: total, batch: batch, learningRate: learningRate ?? 2e-5,
+            schedule: schedule, initialization: initialization, steps: total, batch: batch ?? 64,
+            learningRate: learningRate ?? 2e-5,
             weightDecay: weightDecay, moments: moments, mixing: mixing, seed: seed, logInterval: min(50, max(1, total / 20)))
         let trainer =
             source.weights.count * 4 > Self.residentBytes
@@ -215,7 +239,12 @@ struct TrainCommand: ParsableCommand {
     }
 
     private var flowPlan: CodeFlowPlan {
-        CodeFlowPlan(steps: steps.map { flow ? $0 : 2 * $0 } ?? CodeFlowPlan().steps, seed: seed)
+        var plan = CodeFlowPlan(steps: steps.map { flow ? $0 : 2 * $0 } ?? CodeFlowPlan().steps, seed: seed)
+        if flow {
+            if let batch { plan.batch = batch }
+            if let learningRate { plan.learningRate = Float(learningRate) }
+        }
+        return plan
     }
 
     private func describe(_ trainer: WeightVAETrainer, _ source: TrainingSource) {
