@@ -8,6 +8,8 @@ public struct CheckpointError: Error, Equatable {
         case unreadable(reason: String)
         /// The file cannot be written; `reason` is the system's.
         case unwritable(reason: String)
+        /// The disk has no room for the file; how much it takes and how much there is, where that is known.
+        case diskFull(neededBytes: Int?, freeBytes: Int?)
         /// The file ends before what it promises; `tensor` is the first that is not whole, with its shape, where that is known.
         case truncated(expectedBytes: Int, foundBytes: Int, tensor: String? = nil)
         /// The container is not what its name says; `reason` tells what was met.
@@ -47,6 +49,10 @@ extension CheckpointError: CustomStringConvertible, LocalizedError {
             "\(file): cannot be read (\(reason)); check the path and its permissions"
         case .unwritable(let reason):
             "\(file): cannot be written (\(reason)); choose a folder that can be written"
+        case .diskFull(let needed, let free):
+            "\(file): the disk is full"
+                + (needed.map { " (\(DiskSpace.text($0)) needed, \(free.map(DiskSpace.text) ?? "less") free)" } ?? "")
+                + "; make room, or choose a folder on another disk"
         case .truncated(let expected, let found, let tensor):
             "\(file): ends too early, \(found) of \(expected) bytes\(tensor.map { ", within tensor \($0)" } ?? ""); "
                 + "fetch or make the file again"

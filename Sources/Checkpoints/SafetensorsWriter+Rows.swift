@@ -21,6 +21,7 @@ extension SafetensorsWriter {
             "{\(JSONValue.quoted(name)):{\"dtype\":\"\(type.rawValue)\",\"shape\":[\(size.rows),\(size.columns)],\"data_offsets\":[0,\(bytes)]}}"
         header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
         try AtomicFile.write(to: url) { file in
+            try file.reserve(8 + header.utf8.count + bytes)
             try withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { try file.append($0) }
             try file.append(header)
             for start in stride(from: 0, to: size.rows, by: max(1, block)) {

@@ -47,6 +47,9 @@ public struct StoredTensor {
         }
     }
 
+    /// Bytes that it takes in a file.
+    public var byteCount: Int { shape.reduce(1, *) * elementType.size }
+
     var shape: [Int] {
         switch content {
         case .floats(let tensor, _): tensor.shape
@@ -65,10 +68,12 @@ public enum SafetensorsWriter {
     ///   - tensors: names must differ.
     ///   - metadata: free text that travels in the header.
     ///   - url: what stands there is replaced once everything is written.
-    /// - Throws: `CheckpointError` when the file cannot be written or a name stands twice.
+    /// - Throws: `CheckpointError` when the file cannot be written, the disk has no room for it or a name stands twice.
     public static func write(_ tensors: [StoredTensor], metadata: [String: String] = [:], to url: URL) throws {
         let header = try header(tensors, metadata: metadata, file: url.path)
+        let bytes = tensors.reduce(8 + header.utf8.count) { $0 + $1.byteCount }
         try AtomicFile.write(to: url) { file in
+            try file.reserve(bytes)
             try withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { try file.append($0) }
             try file.append(header)
             for tensor in tensors { try append(tensor, to: file) }
@@ -87,7 +92,7 @@ public enum SafetensorsWriter {
             guard names.insert(tensor.name).inserted else {
                 throw CheckpointError(file: file, problem: .invalidEntry(tensor: tensor.name, reason: "stands twice"))
             }
-            let end = offset + tensor.shape.reduce(1, *) * tensor.elementType.size
+            let end = offset + tensor.byteCount
             let shape = tensor.shape.map(String.init).joined(separator: ",")
             members.append(
                 "\(JSONValue.quoted(tensor.name)):{\"dtype\":\"\(tensor.elementType.rawValue)\",\"shape\":[\(shape)],"

@@ -1,7 +1,8 @@
-import Checkpoints
 import Foundation
 import TensorKit
 import Testing
+
+@testable import Checkpoints
 
 @Suite struct WriterTests {
     @Test func writesWhatItReads() throws {
@@ -71,5 +72,70 @@ import Testing
                 return true
             }
         }
+    }
+
+    /// Whether files without a name can be had here.
+    private func hasNamelessFiles(_ folder: URL) -> Bool {
+        let descriptor = open(folder.path, O_WRONLY | 0o20_000_000 | O_DIRECTORY, 0o600)
+        if descriptor >= 0 { close(descriptor) }
+        return descriptor >= 0
+    }
+
+    @Test(arguments: [true, false])
+    func aFileAppearsWholeOverAnOldOne(isNameless: Bool) throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("file")
+            for text in ["first", "second, longer", "3"] {
+                try AtomicFile.write(to: url, isNameless: isNameless) { try $0.append(text) }
+                #expect(try String(contentsOf: url, encoding: .utf8) == text)
+                #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["file"])
+            }
+            let attributes = try FileManager.default.attributesOfItem(atPath: url.path)
+            #expect((attributes[.posixPermissions] as? Int ?? 0) & 0o600 == 0o600)
+        }
+    }
+
+    /// What a kill at this moment would leave.
+    @Test func aFileInTheMakingHasNoName() throws {
+        try withTemporaryFolder { folder in
+            guard hasNamelessFiles(folder) else { return }
+            let url = folder.appendingPathComponent("file")
+            for expected in [[], ["file"]] {
+                try AtomicFile.write(to: url) { file in
+                    try file.append("half")
+                    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == expected)
+                }
+            }
+        }
+    }
+
+    @Test func aFileTooLargeForTheDiskIsRefusedBeforeItIsWritten() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("file")
+            let free = try #require(DiskSpace.free(at: folder.appendingPathComponent("not/there/yet")))
+            let error = #expect(throws: CheckpointError.self) {
+                try AtomicFile.write(to: url) { file in
+                    try file.reserve(free + 1 << 44)
+                    try file.append("never")
+                    throw CheckpointError(file: "", problem: .unwritable(reason: "room was found"))
+                }
+            }
+            // Some file systems promise nothing, and some have a limit below the disk's size.
+            if case .diskFull(let needed, let there) = error?.problem {
+                #expect(needed == free + 1 << 44 && there != nil)
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+        }
+    }
+
+    @Test func aFullDiskIsTold() {
+        let problem = CheckpointError.Problem.diskFull(neededBytes: 9_900_000_000, freeBytes: 1_234_000_000)
+        #expect(
+            CheckpointError(file: "/a/b", problem: problem).description
+                == "/a/b: the disk is full (9.9 GB needed, 1.2 GB free); make room, or choose a folder on another disk")
+        let unknown = CheckpointError(file: "/a/b", problem: .diskFull(neededBytes: nil, freeBytes: 5))
+        #expect(unknown.description == "/a/b: the disk is full; make room, or choose a folder on another disk")
+        #expect(
+            [5, 1000, 999_999, 5_600_000, 1_250_000_000].map(DiskSpace.text) == ["1 kB", "1 kB", "1000 kB", "6 MB", "1.2 GB"])
     }
 }
