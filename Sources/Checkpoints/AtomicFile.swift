@@ -54,6 +54,8 @@ public struct AtomicFile: ~Copyable {
         let file = try AtomicFile(path: url.path, isNameless: isNameless)
         do {
             try body(file)
+            // What was reserved and not written is none of it.
+            guard ftruncate(file.descriptor, lseek(file.descriptor, 0, SEEK_CUR)) == 0 else { throw file.failure() }
             guard fsync(file.descriptor) == 0 else { throw file.failure() }
             try file.appear()
         } catch {
@@ -90,13 +92,12 @@ public struct AtomicFile: ~Copyable {
     }
 
     /// Takes the room for bytes that are about to come, so that a full disk is found before the first of them is written. Nothing happens where
-    /// the file system cannot do that.
+    /// that cannot be had.
     /// - Throws: `CheckpointError.Problem.diskFull`.
     public func reserve(_ bytes: Int) throws {
         #if os(Linux)
-            guard bytes > 0, fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, bytes) != 0 else { return }
-            let code = errno
-            if [ENOSPC, EDQUOT, EFBIG].contains(code) { throw failure(code, needed: bytes) }
+            let code = bytes > 0 ? posix_fallocate(descriptor, 0, bytes) : 0
+            if code == ENOSPC || code == EDQUOT { throw failure(code, needed: bytes) }
         #endif
     }
 

@@ -4,6 +4,7 @@ import Foundation
 public enum DiskSpace {
     /// Bytes that can still be written to the disk on which a file or folder lies, or would lie; nil when the system does not say.
     /// - Parameter url: need not exist yet.
+    /// - Returns: bytes.
     public static func free(at url: URL) -> Int? {
         var place = url.standardizedFileURL
         var status = statvfs()

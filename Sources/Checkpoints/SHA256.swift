@@ -17,11 +17,26 @@ public struct SHA256 {
         0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
     ]
 
+    /// Bytes after which a reader of a large file is told how far it is.
+    private static let piece = 64 << 20
+
     /// The digest of a file as 64 lower-case hexadecimal digits.
-    /// - Throws: `CheckpointError` when the file cannot be read.
-    public static func hexDigest(of url: URL) throws -> String {
+    /// - Parameters:
+    ///   - url: the file.
+    ///   - progress: is told how many bytes of how many were read, and may end it by throwing.
+    /// - Returns: the digest.
+    /// - Throws: `CheckpointError` when the file cannot be read, and what `progress` throws.
+    public static func hexDigest(of url: URL, progress: ((_ done: Int, _ total: Int) throws -> Void)? = nil) throws -> String {
         let file = try MappedFile(url)
-        return hexDigest(of: file.bytes)
+        var digest = SHA256()
+        let full = file.bytes.count / 64 * 64
+        for start in stride(from: 0, to: full, by: piece) {
+            let range = start..<min(full, start + piece)
+            if let base = file.bytes.baseAddress { digest.absorb(base + start, blocks: range.count / 64) }
+            file.letGo(range)
+            try progress?(range.upperBound, file.bytes.count)
+        }
+        return digest.finish(UnsafeRawBufferPointer(rebasing: file.bytes[full...]), count: file.bytes.count)
     }
 
     /// The digest of bytes as 64 lower-case hexadecimal digits.
@@ -29,16 +44,20 @@ public struct SHA256 {
         var digest = SHA256()
         let full = bytes.count / 64 * 64
         if let base = bytes.baseAddress { digest.absorb(base, blocks: full / 64) }
+        return digest.finish(UnsafeRawBufferPointer(rebasing: bytes[full...]), count: bytes.count)
+    }
+
+    /// Takes the last bytes, fewer than a block, of `count` in all.
+    private mutating func finish(_ rest: UnsafeRawBufferPointer, count: Int) -> String {
         // The rest, a single 1 bit, zeros, and the length in bits, big-endian, at the end of a block.
-        var tail = [UInt8](bytes[full...]) + [0x80]
+        var tail = [UInt8](rest) + [0x80]
         tail += [UInt8](repeating: 0, count: (120 - tail.count) % 64)
-        tail += (0..<8).map { UInt8(truncatingIfNeeded: (bytes.count * 8) >> (56 - 8 * $0)) }
+        tail += (0..<8).map { UInt8(truncatingIfNeeded: (count * 8) >> (56 - 8 * $0)) }
         tail.withUnsafeBytes { buffer in
-            if let base = buffer.baseAddress { digest.absorb(base, blocks: tail.count / 64) }
+            if let base = buffer.baseAddress { absorb(base, blocks: tail.count / 64) }
         }
         let digits = Array("0123456789abcdef")
-        return String(
-            digest.state.flatMap { word in (0..<8).map { digits[Int(word >> UInt32(28 - 4 * $0)) & 15] } })
+        return String(state.flatMap { word in (0..<8).map { digits[Int(word >> UInt32(28 - 4 * $0)) & 15] } })
     }
 
     private mutating func absorb(_ source: UnsafeRawPointer, blocks: Int) {

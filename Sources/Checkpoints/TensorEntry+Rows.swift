@@ -17,6 +17,19 @@ extension TensorEntry {
         copy((start + columns.lowerBound)..<(start + columns.upperBound), into: target)
     }
 
+    /// One row as it is stored.
+    /// - Parameters:
+    ///   - row: of a matrix [N, n].
+    ///   - target: room for n numbers of `elementType`.
+    /// - Precondition: the tensor is a contiguous matrix with such a row.
+    public func copyBytes(row: Int, to target: UnsafeMutableRawPointer) {
+        precondition(isContiguous && shape.count == 2 && (0..<shape[0]).contains(row), "row \(row) of \(shape)")
+        let size = shape[1] * elementType.size
+        withBytes { bytes in
+            if let base = bytes.baseAddress { target.copyMemory(from: base + row * size, byteCount: size) }
+        }
+    }
+
     /// Lets go of the memory that rows were read into by the system; they are read from the file again when they are asked for. Keeps the
     /// process small while it walks through a file that is larger than memory.
     /// - Parameter rows: of a matrix [N, n].

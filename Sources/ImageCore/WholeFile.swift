@@ -38,14 +38,24 @@ public enum WholeFile {
         return bytes
     }
 
-    /// Writes beside `path` and renames, so that a reader sees the old file or the whole new one, never a part.
+    /// Writes beside `path`, without a name where the file system can do that, and gives it the name at the end, so that a reader sees the old file or
+    /// the whole new one, never a part, and a killed process leaves nothing.
     /// - Parameters:
     ///   - bytes: the contents.
     ///   - path: the file; an existing one is replaced and keeps nothing but its name.
     /// - Throws: `ImageFileError` with the path and the system's reason; then nothing is left behind.
     public static func write(_ bytes: [UInt8], to path: String) throws {
         let temporary = "\(path).\(getpid())-\(UInt32.random(in: 0 ... .max)).part"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        var folder = path.last == "/" ? "" : String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+        if folder.isEmpty { folder = path.first == "/" ? "/" : "." }
+        // O_TMPFILE, which Swift does not import.
+        var descriptor = open(folder, O_WRONLY | 0o20_000_000 | O_DIRECTORY | O_CLOEXEC, 0o666)
+        let handle = "/proc/self/fd/\(descriptor)"
+        let isNameless = descriptor >= 0 && access(handle, F_OK) == 0
+        if !isNameless {
+            if descriptor >= 0 { close(descriptor) }
+            descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        }
         guard descriptor >= 0 else { throw failure(path, "cannot be written") }
         var code: Int32 = 0
         bytes.withUnsafeBytes { buffer in
@@ -60,6 +70,7 @@ public enum WholeFile {
                 }
             }
         }
+        if code == 0, isNameless, linkat(AT_FDCWD, handle, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW) != 0 { code = errno }
         if close(descriptor) != 0, code == 0 { code = errno }
         if code == 0, rename(temporary, path) != 0 { code = errno }
         if code != 0 {

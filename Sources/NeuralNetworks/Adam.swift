@@ -164,7 +164,9 @@ public final class Adam: GradientAbsorber {
     ///   - steps: what `steps` was.
     /// - Throws: `OptimizerStateError` when a tensor is missing half, unknown or of another shape; nothing is changed then.
     public func restore(_ state: [String: Tensor], steps: Int) throws {
-        try restore(names: Array(state.keys), steps: steps) { name in state[name].map { ($0.shape, { $0 }, $0) } }
+        try restore(names: Array(state.keys), steps: steps) { name in
+            state[name].map { tensor in (tensor.shape, { $1.update(from: tensor.pointer + $0.lowerBound, count: $0.count) }) }
+        }
     }
 
     /// Goes on from a file that `storedState` was written to.
@@ -175,12 +177,12 @@ public final class Adam: GradientAbsorber {
     /// - Throws: `OptimizerStateError` when a tensor is missing half, unknown or of another shape; nothing is changed then.
     public func restore(_ file: StateDictionary, prefix: String, steps: Int) throws {
         let names = file.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
-        try restore(names: names, steps: steps) { name in file[prefix + name].map { ($0.shape, { $0.tensor() }, $0) } }
+        try restore(names: names, steps: steps) { name in file[prefix + name].map { ($0.shape, $0.stored.read) } }
     }
 
-    private func restore<Source>(
-        names: [String], steps: Int, _ find: (String) -> (shape: [Int], read: (Source) -> Tensor, source: Source)?
-    ) throws {
+    private typealias Reader = (Range<Int>, UnsafeMutablePointer<Float>) -> Void
+
+    private func restore(names: [String], steps: Int, _ find: (String) -> (shape: [Int], read: Reader)?) throws {
         var restored: [AdamMoments?] = []
         var unknown = Set(names)
         for (name, parameter) in parameters {
@@ -189,15 +191,17 @@ public final class Adam: GradientAbsorber {
                 restored.append(nil)
                 continue
             }
-            func moment(_ key: String) throws -> Tensor {
+            func moment(_ key: String) throws -> Reader {
                 guard let found = find(key) else { throw OptimizerStateError.missing(key) }
                 guard found.shape == parameter.shape else {
                     throw OptimizerStateError.shape(key, expected: parameter.shape, actual: found.shape)
                 }
                 unknown.remove(key)
-                return found.read(found.source)
+                return found.read
             }
-            restored.append(AdamMoments(first: try moment(firstName), second: try moment(secondName), precision: precision))
+            let (first, second) = (try moment(firstName), try moment(secondName))
+            restored.append(
+                AdamMoments(count: parameter.shape.reduce(1, *), precision: precision, first: first, second: second))
         }
         if let key = unknown.min() { throw OptimizerStateError.unknown(key) }
         moments = restored

@@ -62,9 +62,10 @@ public final class Linear: Module, PrecisionAdjustable {
         if activation != .identity && (tape != nil || lowRank != nil) {
             return activate(self(x, adding: residual, lowRank: lowRank, tape: tape), activation, tape: tape)
         }
+        // A weight in training is measured as it lies: a layout of it would be as large again and stale after the next step.
         let y = kernel.forward(
             x, weight: weight.source, bias: bias?.value, adding: residual, activation: activation,
-            weightChanges: tape != nil && weight.isTrainable)
+            weightChanges: weight.isTrainable && (tape != nil || weight.absorber != nil))
         let hidden = lowRank.map { Kernels.addLowRank(x, a: $0.a, b: $0.b, scale: $0.scale, into: y) }
         guard let tape else { return y }
         let inputs = [x, residual, lowRank?.a, lowRank?.b].compactMap { $0 }

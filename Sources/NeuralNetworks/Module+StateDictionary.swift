@@ -18,6 +18,21 @@ extension Module {
         }
     }
 
+    /// Reads all parameters, as strictly as `load`, into the memory in which they lie already: no more is needed for them, and the file is not needed
+    /// any longer.
+    /// - Throws: `StateDictionaryMismatch` with all that is missing, unexpected or of another shape.
+    public func takeValues(from state: StateDictionary) throws {
+        let parameters = namedParameters()
+        let entries = try state.matched(to: parameters.map { ($0.name, $0.parameter.shape) })
+        for ((_, parameter), entry) in zip(parameters, entries) {
+            let stored = entry.stored
+            let pointer = parameter.value.pointer
+            Parallel.ranges(parameter.value.count, grain: 1 << 16) { stored.read($0, pointer + $0.lowerBound) }
+            stored.release()
+            parameter.markChanged()
+        }
+    }
+
     /// All parameters, ready to be written as `type`: `.float32`, `.float16` or `.bfloat16`. Buffers stay float32.
     public func storedTensors(as type: ElementType = .float32) -> [StoredTensor] {
         namedParameters().map { StoredTensor($0.name, $0.parameter.value, as: $0.parameter.isBuffer ? .float32 : type) }

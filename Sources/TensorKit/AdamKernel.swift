@@ -53,15 +53,39 @@ public struct AdamMoments {
     /// - Precondition: `first` and `second` have `count` elements.
     public init(first values: Tensor, second squares: Tensor, precision: Precision) {
         require(values.count == squares.count, "moments of \(values.shape) and \(squares.shape)")
-        self.init(count: values.count, precision: precision)
-        for (source, target) in [(values, first), (squares, second)] {
-            switch precision {
-            case .float32: target.pointer.update(from: source.pointer, count: count)
-            case .bfloat16:
-                let bits = UnsafeMutableRawPointer(target.pointer).bindMemory(to: UInt16.self, capacity: count)
-                for i in 0..<count { bits[i] = UInt16(truncatingIfNeeded: source.pointer[i].bitPattern >> 16) }
+        self.init(
+            count: values.count, precision: precision,
+            first: { $1.update(from: values.pointer + $0.lowerBound, count: $0.count) },
+            second: { $1.update(from: squares.pointer + $0.lowerBound, count: $0.count) })
+    }
+
+    /// Moments that are read piece by piece, so that no more memory is needed than they take themselves.
+    /// - Parameters:
+    ///   - count: number of elements of the weight.
+    ///   - precision: in which they are kept.
+    ///   - readFirst: writes the elements of a range of the running average of the gradient.
+    ///   - readSecond: the same of its square.
+    public init(
+        count: Int, precision: Precision, first readFirst: (Range<Int>, UnsafeMutablePointer<Float>) -> Void,
+        second readSecond: (Range<Int>, UnsafeMutablePointer<Float>) -> Void
+    ) {
+        self.init(count: count, precision: precision)
+        let piece = 1 << 20
+        let floats = Tensor(uninitialized: [precision == .bfloat16 ? min(piece, count) : 0])
+        func fill(_ target: Tensor, _ read: (Range<Int>, UnsafeMutablePointer<Float>) -> Void) {
+            for start in stride(from: 0, to: count, by: piece) {
+                let range = start..<min(count, start + piece)
+                switch precision {
+                case .float32: read(range, target.pointer + start)
+                case .bfloat16:
+                    read(range, floats.pointer)
+                    let bits = UnsafeMutableRawPointer(target.pointer).bindMemory(to: UInt16.self, capacity: count) + start
+                    for i in 0..<range.count { bits[i] = UInt16(truncatingIfNeeded: floats.pointer[i].bitPattern >> 16) }
+                }
             }
         }
+        fill(first, readFirst)
+        fill(second, readSecond)
     }
 
     /// The running averages as floats, [count] each: shared when they are floats, copied otherwise.

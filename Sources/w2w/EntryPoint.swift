@@ -23,8 +23,7 @@ enum EntryPoint {
             let end = CommandEnd(of: error, arguments: arguments)
             ProgressLine.clear()
             if !end.text.isEmpty {
-                let stream: FileHandle = end.status == .done ? .standardOutput : .standardError
-                stream.write(Data((end.text + "\n").utf8))
+                StandardStream.write(end.text + "\n", to: end.status == .done ? STDOUT_FILENO : STDERR_FILENO)
             }
             if end.status == .failed { LogFile.note("failed: \(end.text)") }
             return end.status

@@ -67,4 +67,85 @@ import Testing
             #expect(!kept.contains("space.json"), "half a space is none")
         }
     }
+
+    /// As `kill` or a closed terminal end it.
+    @Test(arguments: [SIGTERM, SIGHUP])
+    func otherSignalsKeepACheckpointToo(number: Int32) async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let session = try session(resuming: false)
+        defer { session.end() }
+        try await session.waitForText("training  ")
+        session.signal(number)
+        #expect(try await session.waitForExit() == .exited(130))
+        #expect(FileManager.default.fileExists(atPath: folder.appendingPathComponent("checkpoint.safetensors").path))
+    }
+}
+
+/// `w2w train` without a terminal, ended in ways that it cannot answer.
+@Suite struct TrainingRunTests {
+    private let home: ExplorerProgram.Home
+    private let folder: URL
+    private let vectors = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("../../Sources/WeightSpace/Resources/BuiltInSpace").standardizedFileURL.path
+
+    init() throws {
+        home = try ExplorerProgram.Home()
+        folder = URL(fileURLWithPath: home.path)
+    }
+
+    private func arguments(_ space: String, _ more: [String] = []) -> [String] {
+        ["train", vectors, "--out", space, "--hidden", "32", "--latent", "8", "--steps", "300", "--base", "refer", "--no-flow"]
+            + more
+    }
+
+    private func names(_ space: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder.appendingPathComponent(space).path).sorted()
+    }
+
+    /// Nothing is left of the checkpoint that was being written, and the run goes on from the one before it as if nothing had been.
+    @Test func aKilledRunLeavesNothingBehindAndGoesOn() async throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: BuiltPrograms.path(of: "w2w"))
+        // A checkpoint after every step: most of the time goes into writing one.
+        process.arguments = arguments("killed", ["--checkpoint-every", "0"])
+        process.currentDirectoryURL = folder
+        process.environment = ProcessInfo.processInfo.environment.merging(home.environment, uniquingKeysWith: { $1 })
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        let checkpoint = folder.appendingPathComponent("killed/checkpoint.safetensors")
+        while process.isRunning, !FileManager.default.fileExists(atPath: checkpoint.path) {
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        try await Task.sleep(for: .milliseconds(100))
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        #expect(process.terminationReason == .uncaughtSignal)
+        let left = try names("killed")
+        let known: Set = ["checkpoint.safetensors", "training.csv", "training_axes.csv", "training.png"]
+        #expect(Set(left).isSubset(of: known), "\(left)")
+        let again = try await ProgramRun(arguments("killed", ["--resume"]), home: home, in: folder)
+        #expect(again.status == 0, "\(again.error)")
+        let whole = try await ProgramRun(arguments("whole"), home: home, in: folder)
+        #expect(whole.status == 0, "\(whole.error)")
+        for name in ["vae.safetensors", "codes.safetensors", "vae.json", "axes.json", "training.csv"] {
+            let (one, other) = (folder.appendingPathComponent("killed/" + name), folder.appendingPathComponent("whole/" + name))
+            #expect(try Data(contentsOf: one) == Data(contentsOf: other), "\(name)")
+        }
+        #expect(!(try names("killed")).contains("checkpoint.safetensors"))
+    }
+
+    @Test func aSpaceOfOtherVectorsIsRefusedBeforeTheRun() async throws {
+        let other = folder.appendingPathComponent("other")
+        try FileManager.default.createDirectory(at: other, withIntermediateDirectories: true)
+        for name in try FileManager.default.contentsOfDirectory(atPath: vectors) where name != "identities.csv" {
+            try FileManager.default.createSymbolicLink(
+                at: other.appendingPathComponent(name), withDestinationURL: URL(fileURLWithPath: vectors + "/" + name))
+        }
+        try Data("identity\nsomebody\n".utf8).write(to: other.appendingPathComponent("identities.csv"))
+        let before = try names("other")
+        let run = try await ProgramRun(arguments("other"), home: home, in: folder)
+        #expect(run.status == 1 && run.errorLines.count == 2, "\(run.error)")
+        #expect(run.error.contains("is a space of other vectors"), "\(run.error)")
+        #expect(try names("other") == before)
+    }
 }

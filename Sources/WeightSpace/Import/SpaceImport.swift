@@ -300,12 +300,12 @@ public struct SpaceImport {
                 [StoredTensor("mean", means), StoredTensor("log_variance", logVariances)],
                 to: folder.appendingPathComponent("codes.safetensors"))
             try writer.add("codes.safetensors", as: .codes)
-            axes = AxisSurvey.axes(of: vae, means: means, logVariances: logVariances, labels: labels)
+            axes = try AxisSurvey.axes(of: vae, means: means, logVariances: logVariances, labels: labels)
         } else {
             // Without anybody the prior stands in: what an axis does is measured on its codes, what people are along it is not known.
             let codes = TorchRandomSource(seed: 0).normal(shape: [64, d])
             let none = IdentityLabels(names: [], attributeNames: [], values: [])
-            axes = AxisSurvey.axes(of: vae, means: codes, logVariances: Tensor(zeros: [64, d]), labels: none).map {
+            axes = try AxisSurvey.axes(of: vae, means: codes, logVariances: Tensor(zeros: [64, d]), labels: none).map {
                 LatentAxis(index: $0.index, kl: 0, variance: 1, mean: 0, deviation: 1, effect: $0.effect, correlations: [])
             }
         }

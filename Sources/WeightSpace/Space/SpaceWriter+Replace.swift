@@ -8,11 +8,13 @@ extension SpaceWriter {
     /// - Parameters:
     ///   - parts: paths as `space.json` has them, all in one folder; of paths of one part the last is named.
     ///   - folder: of the space.
+    ///   - adjust: changes what else `space.json` says, before the new files take their places.
     ///   - write: writes the files of these names into the folder it is given.
     /// - Throws: what `write` throws, `CheckpointError` when a file cannot be written; the space is as it was then, but that sums of its old
     ///   files may be missing.
     public static func replace(
-        _ parts: [(path: String, part: SpaceManifest.Part)], in folder: URL, write: (URL) throws -> Void
+        _ parts: [(path: String, part: SpaceManifest.Part)], in folder: URL,
+        adjust: ((inout SpaceManifest) -> Void)? = nil, write: (URL) throws -> Void
     ) throws {
         guard let first = parts.first else { return }
         let place = Space.url(first.path, folder: folder).deletingLastPathComponent()
@@ -30,7 +32,8 @@ extension SpaceWriter {
         }
         // Read only now: another program may have added something while this one worked.
         var writer = try SpaceWriter(existing: folder)
-        if files.contains(where: { writer.manifest.digests[$0.path] != nil }) {
+        adjust?(&writer.manifest)
+        if adjust != nil || files.contains(where: { writer.manifest.digests[$0.path] != nil }) {
             for file in files { writer.manifest.digests[file.path] = nil }
             try writer.finish()
         }

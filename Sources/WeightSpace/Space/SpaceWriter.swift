@@ -13,6 +13,8 @@ public struct SpaceWriter {
 
     public let folder: URL
     public internal(set) var manifest: SpaceManifest
+    /// Is told which sums are taken.
+    private var progress: ProgressHandler?
 
     /// A space that is there already.
     /// - Throws: `CheckpointError` when its `space.json` cannot be read.
@@ -29,9 +31,11 @@ public struct SpaceWriter {
     ///   - name: of the new space.
     ///   - base: how base model and photographs come in.
     ///   - weights: how the vectors come in.
-    /// - Throws: `SpaceError` without a base model, `CheckpointError` or `CocoaError` when a file cannot be written.
+    ///   - progress: is told about what takes long.
+    /// - Throws: `SpaceError` without a base model, `CheckpointError` or `CocoaError` when a file cannot be written, what `progress` throws.
     public init(
-        new folder: URL, around source: TrainingSource, name: String, base: Placement, weights: Placement
+        new folder: URL, around source: TrainingSource, name: String, base: Placement, weights: Placement,
+        progress: ProgressHandler? = nil
     ) throws {
         guard let baseURL = source.baseURL else {
             throw SpaceError(
@@ -39,6 +43,7 @@ public struct SpaceWriter {
                 advice: "Put its diffusers folder there as base/, or name a space folder.")
         }
         self.folder = folder
+        self.progress = progress
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         manifest = SpaceManifest(name: name, paths: [:], defaults: source.defaults)
         try place(source.layoutURL, as: "layout.json", .layout, .copy)
@@ -69,7 +74,10 @@ public struct SpaceWriter {
     /// Records the SHA-256 of a file that belongs to a part.
     /// - Throws: `CheckpointError` when it cannot be read.
     mutating func note(_ path: String) throws {
-        manifest.digests[path] = try SHA256.hexDigest(of: Space.url(path, folder: folder))
+        let progress = progress
+        manifest.digests[path] = try SHA256.hexDigest(of: Space.url(path, folder: folder)) { done, total in
+            try progress?("checking \(path)", done >> 20, total >> 20)
+        }
     }
 
     /// Names a part that lies in the folder, and records its SHA-256.
@@ -79,7 +87,7 @@ public struct SpaceWriter {
     /// - Throws: `CheckpointError` when it cannot be read.
     public mutating func add(_ path: String, as part: SpaceManifest.Part) throws {
         manifest.paths[part] = path
-        manifest.digests[path] = try SHA256.hexDigest(of: Space.url(path, folder: folder))
+        try note(path)
     }
 
     /// Writes `space.json`.
@@ -111,7 +119,7 @@ public struct SpaceWriter {
         guard path == "base" else { return }
         let base = folder.appendingPathComponent(path)
         for file in try FileManager.default.subpathsOfDirectory(atPath: base.path) where file.hasSuffix(".safetensors") {
-            manifest.digests["base/" + file] = try SHA256.hexDigest(of: base.appendingPathComponent(file))
+            try note("base/" + file)
         }
     }
 
@@ -139,7 +147,19 @@ public struct SpaceWriter {
         return "base"
     }
 
+    /// From this size on a file gets a second name instead of a copy, where both lie on one file system.
+    static let linkedSize = 1 << 30
+
+    /// Copies a file; a large data set is not doubled where the file system can give it a second name.
+    /// - Throws: `CheckpointError` when the copy cannot be written; what stood there stays then.
     static func copy(_ from: URL, to: URL) throws {
+        if let size = from.byteCount, size >= linkedSize {
+            let name = to.path + ".\(getpid())-\(UInt32.random(in: 0 ... .max)).part"
+            if link(from.resolvingSymlinksInPath().path, name) == 0 {
+                defer { unlink(name) }  // rename leaves both names when they are one file already
+                if rename(name, to.path) == 0 { return }
+            }
+        }
         let file = try MappedFile(from)
         try AtomicFile.write(to: to) { try $0.append(file.bytes) }
     }

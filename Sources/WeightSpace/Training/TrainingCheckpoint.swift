@@ -23,7 +23,25 @@ public enum TrainingCheckpoint {
     private static let optimizer = "optimizer.", discriminator = "discriminator.",
         discriminatorOptimizer = "discriminator_optimizer."
 
-    /// Writes a checkpoint; the one before stays when that fails.
+    /// Bytes of the checkpoints of a run, its log aside: on the way, and when it is finished and has given the optimiser's memory back.
+    /// - Parameters:
+    ///   - plan: the settings.
+    ///   - source: the vectors.
+    /// - Returns: bytes.
+    /// - Throws: `SpaceError` when the plan makes no network.
+    static func bytes(_ plan: TrainingPlan, for source: TrainingSource) throws -> (running: Int, finished: Int) {
+        let length = source.layout.vectorLength
+        let configuration = plan.configuration(
+            vectorLength: length, tokenLengths: source.layout.moduleLengths, layoutDigest: nil)
+        try configuration.validate()
+        // Without weights, which take memory only when they are set.
+        let own = WeightVAE(configuration, scaling: .factor(1)).parameterCount
+        let adversary = WeightVAETrainer.discriminator(plan, length: length)?.parameterCount ?? 0
+        let finished = 4 * (own + adversary)
+        return (finished + own * (plan.moments == .bf16 ? 4 : 8) + adversary * 8, finished)
+    }
+
+    /// Writes a checkpoint; the one before stays when that fails. Of a run that has given the optimiser's memory back it holds the weights alone.
     /// - Throws: `CheckpointError` when the file cannot be written, for instance on a full disk.
     public static func write(_ trainer: WeightVAETrainer, to url: URL) throws {
         let state = State(
@@ -66,12 +84,13 @@ public enum TrainingCheckpoint {
                 advice: "Resume with the weights it was started with, or start anew without --resume.")
         }
         let others = [optimizer, discriminator, discriminatorOptimizer]
-        try trainer.vae.load(file.renamed { name in others.contains(where: name.hasPrefix) ? nil : name })
+        // Read at once: a file that stays mapped keeps its room on the disk when the next checkpoint takes its name.
+        try trainer.vae.takeValues(from: file.renamed { name in others.contains(where: name.hasPrefix) ? nil : name })
         do {
             try trainer.optimizer.restore(file, prefix: optimizer, steps: state.step)
             if let adversary = trainer.discriminator, let adversaryOptimizer = trainer.discriminatorOptimizer {
-                try adversary.load(
-                    file.renamed { $0.hasPrefix(discriminator) ? String($0.dropFirst(discriminator.count)) : nil })
+                try adversary.takeValues(
+                    from: file.renamed { $0.hasPrefix(discriminator) ? String($0.dropFirst(discriminator.count)) : nil })
                 try adversaryOptimizer.restore(file, prefix: discriminatorOptimizer, steps: state.step)
             }
         } catch let error as OptimizerStateError {

@@ -10,14 +10,13 @@ public struct TrainingLog {
     private let lines: [WeightVAETrainer.LogLine]
     private let plan: TrainingPlan
     private let proposal: BetaProposal
-    private let pcaR2: Double?
+    private let pcaR2: Double
     private let description: String
 
     /// - Parameter trainer: a run with any number of log lines.
     public init(_ trainer: WeightVAETrainer) {
         (lines, plan, proposal) = (trainer.log, trainer.plan, trainer.proposal)
-        let rows = StreamedVectors.spread(trainer.split.validation, 256)
-        pcaR2 = try? trainer.spectrum.explained(of: trainer.vectors.scaled(rows), components: trainer.plan.latentDim)
+        pcaR2 = trainer.linearR2
         let widths = ([trainer.vae.configuration.vectorLength] + plan.hiddenDims + [plan.latentDim]).map(String.init)
         description =
             "\(plan.variant.rawValue)\(plan.linearPath ? " + linear path" : ""), \(widths.joined(separator: " → ")), seed \(plan.seed)"
@@ -71,7 +70,7 @@ public struct TrainingLog {
         var quality = chart(
             "Reconstruction of people kept aside", "R2",
             [.init("validation", x: steps, y: values(\.validationR2))]
-                + (pcaR2.map { [.init("PCA of equal dimension", x: steps, y: flat($0), mark: .dashes())] } ?? []))
+                + [.init("PCA of equal dimension", x: steps, y: flat(pcaR2), mark: .dashes())])
         // A start from nothing begins far below zero; what matters lies above.
         quality.yRange = min(max(-0.2, (quality.series.flatMap(\.y).min() ?? 0) - 0.02), 0.9)...1
         let kl = chart(

@@ -11,12 +11,12 @@ protocol TrainingVectors: AnyObject {
     /// How raw vectors become scaled ones.
     var scaling: DataScaling { get }
     /// Scaled vectors of identities, [rows.count, n].
-    /// - Throws: `SpaceError` when they cannot be trained on.
-    func scaled(_ rows: [Int]) throws -> Tensor
+    /// - Throws: `SpaceError` when they cannot be trained on, and what `progress` throws.
+    func scaled(_ rows: [Int], progress: ProgressHandler) throws -> Tensor
     /// Makes the batch of a step ready.
     /// - Throws: `SpaceError` when its vectors cannot be trained on.
     func prepare(step: Int, size: Int) throws
-    /// Two scaled vectors that a row of the batch is made of; they stay where they are until the next `prepare`.
+    /// Two scaled vectors that a row of the batch is made of; they stay where they are until the next call.
     /// - Parameters:
     ///   - row: of the batch.
     ///   - random: the run's stream.
@@ -24,6 +24,10 @@ protocol TrainingVectors: AnyObject {
     func pair(_ row: Int, random: TorchRandomSource) -> (first: UnsafePointer<Float>, second: UnsafePointer<Float>)
     /// Tells one data set from another.
     var digest: String { get }
+}
+
+extension TrainingVectors {
+    func scaled(_ rows: [Int]) throws -> Tensor { try scaled(rows) { _, _, _ in } }
 }
 
 /// Vectors that lie in memory.
@@ -40,6 +44,8 @@ final class ResidentVectors: TrainingVectors {
         training = all.gathering(split.train)
     }
 
+    func scaled(_ rows: [Int], progress: ProgressHandler) -> Tensor { all.gathering(rows) }
+
     func scaled(_ rows: [Int]) -> Tensor { all.gathering(rows) }
 
     func prepare(step: Int, size: Int) {}
@@ -55,7 +61,8 @@ final class ResidentVectors: TrainingVectors {
 
 /// Vectors that stay in their mapped file and are read in windows: the file is cut into blocks, the blocks come in a new order each epoch, some
 /// of them make a window, and the rows of a window are drawn in a random order without repetition. Which rows make a batch depends on the seed and
-/// the step alone. Pages of the file are given back as soon as they were read, so that memory holds one window and nothing else.
+/// the step alone. Pages of the file are given back as soon as they were read, so that memory holds one window and nothing else; half-precision
+/// numbers stay what they are in it.
 final class StreamedVectors: TrainingVectors {
     let count, length: Int
     let scaling: DataScaling
@@ -66,10 +73,15 @@ final class StreamedVectors: TrainingVectors {
     private let blocksInWindow: Int
     private struct Window {
         let epoch, number: Int
+        /// Scaled rows, or half-precision rows as in the file, two numbers in each float's place.
         let rows: Tensor
         let order: [Int]
     }
     private var current: Window?
+    /// Whether windows hold half-precision numbers.
+    private let isHalf: Bool
+    /// The two vectors of a pair, widened, [2, n]; without rows where a window is wide already.
+    private let widened: Tensor
     /// Where the batch begins in the window.
     private var start = 0
 
@@ -81,17 +93,22 @@ final class StreamedVectors: TrainingVectors {
     ///   - split: which rows are trained on.
     ///   - windowBytes: memory of a window at most; at least one block is held.
     ///   - seed: of the order.
-    /// - Throws: `SpaceError` when a number of the rows that are looked at is not finite.
-    init(_ entry: TensorEntry, split: DataSplit, windowBytes: Int, seed: UInt64) throws {
+    ///   - progress: is told about the first look at the file.
+    /// - Throws: `SpaceError` when a number of the rows that are looked at is not finite, and what `progress` throws.
+    init(
+        _ entry: TensorEntry, split: DataSplit, windowBytes: Int, seed: UInt64, progress: ProgressHandler = { _, _, _ in }
+    ) throws {
         self.entry = entry
         self.seed = seed
         (count, length) = (entry.shape[0], entry.shape[1])
+        isHalf = entry.elementType == .float16 && entry.isContiguous
+        widened = Tensor(uninitialized: [isHalf ? 2 : 0, length])
         let sorted = split.train.sorted()
         blocks = stride(from: 0, to: sorted.count, by: Self.blockRows).map {
             Array(sorted[$0..<min(sorted.count, $0 + Self.blockRows)])
         }
         blocksInWindow = max(1, min(blocks.count, windowBytes / (Self.blockRows * length * 4)))
-        scaling = DataScaling.centred(on: try Self.read(entry, Self.spread(sorted, 1024)))
+        scaling = DataScaling.centred(on: try Self.read(entry, Self.spread(sorted, 1024), progress))
     }
 
     /// Rows in a window.
@@ -103,25 +120,42 @@ final class StreamedVectors: TrainingVectors {
         return (0..<kept).map { rows[$0 * rows.count / kept] }
     }
 
-    func scaled(_ rows: [Int]) throws -> Tensor {
-        let result = try Self.read(entry, rows)
+    func scaled(_ rows: [Int], progress: ProgressHandler) throws -> Tensor {
+        let result = try Self.read(entry, rows, progress)
         scaling.scaleInPlace(result)
         return result
     }
 
     /// Rows as float32; their pages of the file are given back.
-    private static func read(_ entry: TensorEntry, _ rows: [Int]) throws -> Tensor {
+    private static func read(_ entry: TensorEntry, _ rows: [Int], _ progress: ProgressHandler) throws -> Tensor {
         let length = entry.shape[1]
         let result = Tensor(uninitialized: [rows.count, length])
         for (target, row) in rows.enumerated() {
             entry.read(row: row, columns: 0..<length, into: result.pointer + target * length)
-            if target % blockRows == blockRows - 1 { entry.release(rows: 0..<entry.shape[0]) }
+            if target % blockRows == blockRows - 1 {
+                entry.release(rows: 0..<entry.shape[0])
+                try progress("reading vectors", target + 1, rows.count)
+            }
         }
         entry.release(rows: 0..<entry.shape[0])
-        guard Kernels.sumOfSquares(result).isFinite else {
-            throw SpaceError(
-                "\(entry.path): \(entry.name) holds numbers that are not finite", advice: "Leave the damaged identities out.")
-        }
+        guard Kernels.sumOfSquares(result).isFinite else { throw notFinite(entry) }
+        return result
+    }
+
+    private static func notFinite(_ entry: TensorEntry) -> SpaceError {
+        SpaceError("\(entry.path): \(entry.name) holds numbers that are not finite", advice: "Leave the damaged identities out.")
+    }
+
+    /// Half-precision rows as they stand in the file; their pages are given back.
+    private func halves(_ rows: [Int]) throws -> Tensor {
+        let result = Tensor(uninitialized: [(rows.count * length + 1) / 2])
+        let bits = UnsafeMutableRawPointer(result.pointer).bindMemory(to: UInt16.self, capacity: rows.count * length)
+        for (target, row) in rows.enumerated() { entry.copyBytes(row: row, to: bits + target * length) }
+        entry.release(rows: 0..<entry.shape[0])
+        // All ones in the exponent: infinite or not a number.
+        var isFinite = true
+        for i in 0..<(rows.count * length) where bits[i] & 0x7C00 == 0x7C00 { isFinite = false }
+        guard isFinite else { throw Self.notFinite(entry) }
         return result
     }
 
@@ -135,8 +169,18 @@ final class StreamedVectors: TrainingVectors {
 
     func pair(_ row: Int, random: TorchRandomSource) -> (first: UnsafePointer<Float>, second: UnsafePointer<Float>) {
         guard let current else { preconditionFailure("a row of a batch that was not prepared") }
-        let pointer = { [self] in UnsafePointer(current.rows.pointer + current.order[$0 % current.order.count] * length) }
-        return (pointer(start + row), pointer(random.integer(below: current.order.count)))
+        let places = [start + row, random.integer(below: current.order.count)].map { current.order[$0 % current.order.count] }
+        guard isHalf else {
+            let pointer = { [self] in UnsafePointer(current.rows.pointer + $0 * length) }
+            return (pointer(places[0]), pointer(places[1]))
+        }
+        for (index, place) in places.enumerated() {
+            HalfFloats.widen(
+                UnsafeRawPointer(current.rows.pointer) + place * length * 2, count: length, into: widened.pointer + index * length
+            )
+        }
+        scaling.scaleInPlace(widened)
+        return (UnsafePointer(widened.pointer), UnsafePointer(widened.pointer + length))
     }
 
     private func loaded(epoch: Int, number: Int) throws -> Window {
@@ -144,9 +188,10 @@ final class StreamedVectors: TrainingVectors {
         current = nil  // its memory is used again
         let order = TorchRandomSource(seed: seed &+ UInt64(epoch) &* 0x9E37_79B9).permutation(blocks.count)
         let chosen = order[(number * blocksInWindow)..<min(order.count, (number + 1) * blocksInWindow)]
-        let rows = try scaled(chosen.flatMap { blocks[$0] })
+        let numbers = chosen.flatMap { blocks[$0] }
+        let rows = try isHalf ? halves(numbers) : scaled(numbers)
         let mixed = TorchRandomSource(seed: seed &+ UInt64(epoch) &* 0x9E37_79B9 &+ UInt64(number) &+ 1).permutation(
-            rows.shape[0])
+            numbers.count)
         return Window(epoch: epoch, number: number, rows: rows, order: mixed)
     }
 

@@ -16,6 +16,8 @@ public final class WeightVAETrainer {
     public let proposal: BetaProposal
     /// Of the scaled training vectors (of some of them, when the vectors are streamed).
     public let spectrum: Spectrum
+    /// What a PCA of equal dimension makes of validation vectors (of some of them), R2.
+    public let linearR2: Double
     /// What the readout start found, if the plan has one.
     public let readout: ReadoutStart?
     /// The adversary, if the plan has one.
@@ -74,27 +76,40 @@ public final class WeightVAETrainer {
     ///   - plan: the settings.
     ///   - entry: raw LoRA vectors, [N, n], float16 or float32 in a mapped file.
     ///   - layout: tells the transformer's tokens; its digest is recorded in `vae.json`.
-    /// - Throws: `SpaceError` when plan or vectors cannot be; `LinearAlgebraError` when the vectors have no spectrum.
-    public convenience init(_ plan: TrainingPlan, streaming entry: TensorEntry, layout: LoRALayout? = nil) throws {
+    ///   - progress: is told about the preparation.
+    /// - Throws: `SpaceError` when plan or vectors cannot be; `LinearAlgebraError` when the vectors have no spectrum; what `progress` throws.
+    public convenience init(
+        _ plan: TrainingPlan, streaming entry: TensorEntry, layout: LoRALayout? = nil,
+        progress: ProgressHandler = { _, _, _ in }
+    ) throws {
         try plan.validate(count: entry.shape[0])
         let split = DataSplit(count: entry.shape[0], seed: plan.seed)
-        let vectors = try StreamedVectors(entry, split: split, windowBytes: Self.windowBytes, seed: plan.seed)
-        try self.init(plan, vectors, split, layout, sampling: Self.sampled.spectrum)
+        let vectors = try StreamedVectors(
+            entry, split: split, windowBytes: Self.windowBytes, seed: plan.seed, progress: progress)
+        try self.init(plan, vectors, split, layout, sampling: Self.sampled.spectrum, progress: progress)
     }
 
     private init(
-        _ plan: TrainingPlan, _ vectors: any TrainingVectors, _ split: DataSplit, _ layout: LoRALayout?, sampling: Int?
+        _ plan: TrainingPlan, _ vectors: any TrainingVectors, _ split: DataSplit, _ layout: LoRALayout?, sampling: Int?,
+        progress: ProgressHandler = { _, _, _ in }
     ) throws {
         self.plan = plan
         self.vectors = vectors
         self.split = split
-        let rows = sampling.map { StreamedVectors.spread(split.train, $0) } ?? split.train
+        // In the order of the file, which is read faster so.
+        let rows = sampling.map { StreamedVectors.spread(split.train, $0).sorted() } ?? split.train
         measured = sampling.map { _ in StreamedVectors.spread(split.train, Self.sampled.activity) } ?? split.train
         validated = sampling.map { _ in StreamedVectors.spread(split.validation, Self.sampled.activity) } ?? split.validation
-        spectrum = try Spectrum(of: vectors.scaled(rows), components: plan.latentDim)
+        spectrum = try {
+            let known = try vectors.scaled(rows, progress: progress)
+            try progress("measuring their spectrum", 0, 1)
+            return try Spectrum(of: known, components: plan.latentDim)
+        }()
         guard spectrum.total > 0 else {
             throw SpaceError("all vectors are equal, there is nothing to learn", advice: "Train on different identities.")
         }
+        linearR2 = spectrum.explained(
+            of: try vectors.scaled(StreamedVectors.spread(split.validation, 256)), components: plan.latentDim)
         // What the spectrum needed is given back before the network asks for its own.
         if sampling != nil { StorageAllocator.shared.releaseAll() }
         proposal = BetaProposal(plan.beta, spectrum: spectrum, length: vectors.length, latentDim: plan.latentDim)
@@ -103,6 +118,7 @@ public final class WeightVAETrainer {
         try configuration.validate()
         vae = WeightVAE(configuration, scaling: vectors.scaling)
         random = TorchRandomSource(seed: plan.seed)
+        try progress("setting the first weights", 0, 1)
         plan.initialization.apply(to: vae, spectrum: spectrum, decoderVariance: proposal.decoderVariance, random: random)
         readout =
             plan.initialization == .readout
@@ -114,10 +130,9 @@ public final class WeightVAETrainer {
             rates: Self.rates(plan, vae), epsilon: 1e-12, weightDecay: Float(plan.weightDecay),
             decoupledDecay: true, moments: plan.moments == .bf16 ? .bfloat16 : .float32, absorbsGradients: true)
         schedule = .cosine(warmup: plan.warmup, total: plan.steps, final: Float(plan.finalLearningRate))
-        if plan.adversarialWeight > 0 {
-            let adversary = WeightDiscriminator(
-                vectorLength: vectors.length, hidden: max(2, plan.hiddenDims[plan.hiddenDims.count - 1]),
-                blocks: plan.variant == .residual ? plan.blocks : 1)
+        // Layouts of what the weights were before the first step.
+        vae.releaseLayouts()
+        if let adversary = Self.discriminator(plan, length: vectors.length) {
             Initialization.torch(adversary, random)
             discriminator = adversary
             discriminatorOptimizer = Adam(
@@ -129,6 +144,14 @@ public final class WeightVAETrainer {
             StorageAllocator.shared.limit = Self.windowBytes
             StorageAllocator.shared.releaseAll()
         }
+    }
+
+    /// The adversary that a plan asks for, without weights yet.
+    static func discriminator(_ plan: TrainingPlan, length: Int) -> WeightDiscriminator? {
+        guard plan.adversarialWeight > 0 else { return nil }
+        return WeightDiscriminator(
+            vectorLength: length, hidden: max(2, plan.hiddenDims[plan.hiddenDims.count - 1]),
+            blocks: plan.variant == .residual ? plan.blocks : 1)
     }
 
     /// Learning rates that differ from the plan's, by parameter, as shares of it.
@@ -235,6 +258,13 @@ public final class WeightVAETrainer {
             total += Kernels.sumOfSquares(x)
         }
         return 1 - error / total
+    }
+
+    /// Gives the optimiser's memory back, which is most of a run's; for a finished run.
+    public func forgetMoments() {
+        optimizer.forgetMoments()
+        discriminatorOptimizer?.forgetMoments()
+        StorageAllocator.shared.releaseAll()
     }
 
     /// Goes on from a checkpoint's numbers.

@@ -11,7 +11,13 @@ struct TrainCommand: ParsableCommand {
         discussion: """
             WEIGHTS is a weights.safetensors with layout.json, identities.csv and base/ beside it, or a space folder. The run is decided \
             by its options and its seed: the same command makes the same space. A tenth of the identities is kept aside for validation, \
-            a tenth for the test. At the end a learned prior is fitted to the codes, which carries N(0, I) to where people lie. The run leaves its log and charts in SPACE (training.csv, training_axes.csv, training.png). Ctrl-C keeps a checkpoint in SPACE; --resume goes on from it exactly.
+            a tenth for the test. At the end a learned prior is fitted to the codes, which carries N(0, I) to where people lie. The run leaves \
+            its log and charts in SPACE (training.csv, training_axes.csv, training.png). SPACE may be a space of the same vectors: it keeps \
+            what it has and gets the new weight VAE at the end.
+
+            Ctrl-C, SIGTERM or a closed terminal keep a checkpoint in SPACE; --resume goes on from it exactly, also when the run was killed \
+            or the disk was full: the last whole checkpoint stays. There has to be room for two of them (12 bytes for a weight, 8 with \
+            --moments bf16).
 
             Examples:
               w2w train celeb/weights.safetensors --out ~/spaces/celeb
@@ -103,11 +109,20 @@ struct TrainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Decides split, initial weights, batches and noise.", valueName: "n"))
     var seed: UInt64 = 0
 
-    @Option(help: "Copy the base model into the space, or only refer to it.")
+    @Option(
+        help: ArgumentHelp(
+            "Copy the base model into a new space, or only refer to it; a model in one file is only referred to. Photographs of a space WEIGHTS "
+                + "go the same way; its embedder, PCA and preview are copied.", valueName: "copy|refer"))
     var base: SpaceWriter.Placement = .copy
 
     @Option(help: ArgumentHelp("The name of the space; without it the one of WEIGHTS.", valueName: "text"))
     var name: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Seconds between two checkpoints; without it 30, for large ones as many as writing takes a tenth of.", valueName: "s")
+    )
+    var checkpointEvery: Double?
 
     @Flag(help: "Go on from the checkpoint in SPACE.")
     var resume = false
@@ -124,14 +139,15 @@ struct TrainCommand: ParsableCommand {
     @Flag(help: "Leave the learned prior out.")
     var noFlow = false
 
-    /// Seconds between two checkpoints at least; a large one may take a tenth of the time.
-    private static let checkpointInterval = 30.0
     /// Vectors that take more as float32 are streamed from their file.
     private static let residentBytes = 1 << 30
 
     func validate() throws {
         _ = try widths()
         _ = try level()
+        if let checkpointEvery, !(checkpointEvery >= 0 && checkpointEvery < 1e9) {
+            throw ValidationError("'--checkpoint-every \(checkpointEvery)' should be seconds from 0 on.")
+        }
         if flow && (noFlow || embedder) {
             throw ValidationError("'--flow' trains the learned prior alone; leave the others out.")
         }
@@ -150,7 +166,7 @@ struct TrainCommand: ParsableCommand {
             ("--free-bits", freeBits != 0), ("--adversarial", adversarial != 0), ("--initialization", initialization != nil),
             ("--weight-decay", weightDecay != 0), ("--moments", moments != .f32), ("--mixing", mixing != 1),
             ("--name", name != nil),
-            ("--resume", resume),
+            ("--checkpoint-every", checkpointEvery != nil), ("--resume", resume),
         ]
         return given.filter(\.1).map(\.0)
     }
@@ -198,11 +214,7 @@ struct TrainCommand: ParsableCommand {
             return
         }
         let source = try TrainingSource(given)
-        guard source.baseURL != nil else {
-            throw CommandFailure(
-                "\(source.weightsURL.path): there is no base model beside the weights.",
-                advice: "Put its diffusers folder there as base/, or name a space folder.")
-        }
+        let assembly = try SpaceAssembly(source: source, folder: folder, name: name, base: base)
         let total = steps ?? 3000
         let plan = TrainingPlan(
             variant: variant, hiddenDims: try widths(), latentDim: latent, batchNorm: batchNorm, linearPath: linearPath,
@@ -211,21 +223,14 @@ struct TrainCommand: ParsableCommand {
             schedule: schedule, initialization: initialization, steps: total, batch: batch ?? 64,
             learningRate: learningRate ?? 2e-5,
             weightDecay: weightDecay, moments: moments, mixing: mixing, seed: seed, logInterval: min(50, max(1, total / 20)))
-        let trainer =
-            source.weights.count * 4 > Self.residentBytes
-            ? try WeightVAETrainer(plan, streaming: source.weights, layout: source.layout)
-            : try WeightVAETrainer(plan, vectors: source.weights.tensor(), layout: source.layout)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let checkpoint = folder.appendingPathComponent(TrainingCheckpoint.fileName)
-        if resume { try TrainingCheckpoint.restore(trainer, from: checkpoint) }
-        describe(trainer, source)
-
+        try plan.validate(count: source.labels.count)
+        try assembly.checkRoom(for: plan)
         Interruption.shared.listen()
-        try train(trainer, checkpoint: checkpoint)
-        ProgressLine.clear()
-        let assembly = SpaceAssembly(source: source, folder: folder, name: name ?? source.name, base: base)
-        let report = try assembly.write(trainer)
-        try? FileManager.default.removeItem(at: checkpoint)
+        let trainer = try prepared(plan, source)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let run = try TrainingRun(trainer, assembly, every: checkpointEvery, resumes: resume)
+        describe(trainer, source)
+        let report = try run.run()
         let figure = { (value: Double) in String(format: "%.3f", value) }
         print(
             """
@@ -247,6 +252,18 @@ struct TrainCommand: ParsableCommand {
         return plan
     }
 
+    /// Scales the vectors, measures their spectrum, sets the first weights; of a large file that takes a while.
+    private func prepared(_ plan: TrainingPlan, _ source: TrainingSource) throws -> WeightVAETrainer {
+        defer { ProgressLine.clear() }
+        guard source.weights.count * 4 > Self.residentBytes else {
+            return try WeightVAETrainer(plan, vectors: source.weights.tensor(), layout: source.layout)
+        }
+        return try WeightVAETrainer(plan, streaming: source.weights, layout: source.layout) { activity, done, total in
+            ProgressLine.show(Progress(activity: activity, done: done, total: total))
+            try Interruption.shared.check(kept: "the run had not begun.")
+        }
+    }
+
     private func describe(_ trainer: WeightVAETrainer, _ source: TrainingSource) {
         let split = trainer.split
         print(
@@ -259,48 +276,6 @@ struct TrainCommand: ParsableCommand {
             let figure = { (value: Double) in String(format: "%.3f", value) }
             print("readout: R2 of the validation identities \(figure(readout.before)), with the network \(figure(readout.after))")
         }
-    }
-
-    private func train(_ trainer: WeightVAETrainer, checkpoint: URL) throws {
-        let clock = ContinuousClock()
-        let start = clock.now
-        let first = trainer.step
-        let folder = checkpoint.deletingLastPathComponent()
-        var (saved, pause) = (start, Duration.seconds(Self.checkpointInterval))
-        var seen = trainer.watch?.kind
-        func save() throws {
-            let before = clock.now
-            try TrainingCheckpoint.write(trainer, to: checkpoint)
-            try TrainingLog(trainer).write(to: folder)
-            saved = clock.now
-            pause = max(.seconds(Self.checkpointInterval), (saved - before) * 10)
-        }
-        while !trainer.isFinished {
-            let losses = try trainer.advance()
-            guard losses.total.isFinite else {
-                throw CommandFailure(
-                    "\(CollapseWatch.diverged.words) (step \(trainer.step)).",
-                    advice: "A checkpoint in \(folder.path) is from before.")
-            }
-            if let watch = trainer.watch, watch.kind != seen {
-                seen = watch.kind
-                ProgressLine.clear()
-                print("step \(trainer.step): \(watch.words)")
-            }
-            let now = clock.now
-            let perStep = (now - start) / Double(trainer.step - first)
-            let left = perStep * Double(trainer.plan.steps - trainer.step)
-            ProgressLine.show(
-                Progress(
-                    activity: "training", done: trainer.step, total: trainer.plan.steps,
-                    secondsLeft: Double(left.components.seconds)))
-            if Interruption.shared.isRequested {
-                try save()
-                throw Cancelled(kept: "Step \(trainer.step) is kept in \(checkpoint.path); go on with --resume.")
-            }
-            if now - saved > pause { try save() }
-        }
-        try TrainingLog(trainer).write(to: folder)
     }
 }
 

@@ -2,8 +2,8 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// Ctrl-C and SIGTERM for the commands that take a while: the first asks the command to stop and keep what it has, a second one ends the
-/// process at once.
+/// Ctrl-C, SIGTERM and SIGHUP (the terminal is gone) for the commands that take a while: the first asks the command to stop and keep what it has,
+/// a second one ends the process at once.
 final class Interruption: Sendable {
     static let shared = Interruption()
 
@@ -20,7 +20,11 @@ final class Interruption: Sendable {
         let late = state.withLock { state in
             state.handlers.append(handler)
             if state.sources.isEmpty {
-                state.sources = [SIGINT, SIGTERM].map { number in
+                // Under nohup a run outlives its terminal.
+                let hangUp = Self.isIgnored(SIGHUP) ? [] : [SIGHUP]
+                // Whoever read the output (`| tee`) may be gone first; what the command has is kept nevertheless.
+                signal(SIGPIPE, SIG_IGN)
+                state.sources = ([SIGINT, SIGTERM] + hangUp).map { number in
                     signal(number, SIG_IGN)
                     let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
                     source.setEventHandler { [self] in received() }
@@ -31,6 +35,16 @@ final class Interruption: Sendable {
             return state.count > 0
         }
         if late { handler() }
+    }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        guard sigaction(number, nil, &action) == 0 else { return false }
+        #if os(Linux)
+            return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+        #else
+            return unsafeBitCast(action.__sigaction_u.__sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+        #endif
     }
 
     /// Whether somebody asked to stop.

@@ -19,7 +19,7 @@ enum ProgressLine {
             guard progress.done >= progress.total || now - state.drawn > .milliseconds(80) else { return }
             state.drawn = now
             state.isShown = true
-            FileHandle.standardError.write(Data("\r\u{1b}[K\(text(progress))".utf8))
+            StandardStream.write("\r\u{1b}[K\(text(progress))")
         }
     }
 
@@ -28,7 +28,7 @@ enum ProgressLine {
         state.withLock { state in
             guard state.isShown else { return }
             state.isShown = false
-            FileHandle.standardError.write(Data("\r\u{1b}[K".utf8))
+            StandardStream.write("\r\u{1b}[K")
         }
     }
 
