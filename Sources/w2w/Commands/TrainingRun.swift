@@ -48,8 +48,10 @@ final class TrainingRun {
                 ProgressLine.show(Progress(activity: activity, done: done, total: total))
                 try Interruption.shared.check(kept: kept)
             }
-        } catch let error as CheckpointError {
-            throw CommandFailure("the space could not be written: \(error)", advice: kept)
+        } catch let error as Cancelled {
+            throw error
+        } catch {
+            throw CommandFailure("the space could not be written: \(CommandEnd.sentence(of: error))", advice: kept)
         }
         ProgressLine.clear()
         try? FileManager.default.removeItem(at: checkpoint)
