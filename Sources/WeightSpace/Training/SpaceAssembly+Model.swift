@@ -33,7 +33,7 @@ extension SpaceAssembly {
 
     /// Rows of a split that are measured: all of them in memory, some of streamed vectors.
     private func measured(_ trainer: WeightVAETrainer, _ rows: [Int]) -> [Int] {
-        trainer.vectors is StreamedVectors ? StreamedVectors.spread(rows, 512) : rows
+        trainer.vectors is StreamedVectors ? StreamedVectors.spread(rows, WeightVAETrainer.sampled.test) : rows
     }
 
     private func standardize(_ trainer: WeightVAETrainer, rows: [Int]) throws {
@@ -64,12 +64,11 @@ extension SpaceAssembly {
         func r2(_ rows: [Int]) throws -> Double {
             try WeightVAETrainer.reconstructionR2(of: vae, trainer.vectors, rows: measured(trainer, rows))
         }
-        let test = try trainer.vectors.scaled(measured(trainer, split.test))
         let noise = TorchRandomSource(seed: trainer.plan.seed).normal(shape: [256, trainer.plan.latentDim])
         let sampled = try Spectrum(of: vae.decodeScaled(noise), components: 1).total
         return Report(
             trainR2: try r2(training), validationR2: try r2(split.validation), testR2: try r2(split.test),
-            pcaTestR2: trainer.spectrum.explained(of: test, components: trainer.plan.latentDim),
+            pcaTestR2: trainer.linearR2.test,
             activeAxes: axes.filter(\.isActive).count, kl: axes.reduce(0) { $0 + Double($1.kl) },
             sampleVariance: sampled / trainer.spectrum.total)
     }

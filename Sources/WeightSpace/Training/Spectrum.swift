@@ -7,7 +7,7 @@ public struct Spectrum {
     /// Variances along the components in the vectors' units (summed over the vector, not averaged), largest first.
     public let eigenvalues: [Double]
     /// Unit vectors, [k, n].
-    public let components: Tensor
+    public private(set) var components: Tensor
     /// Sum of all eigenvalues.
     public let total: Double
 
@@ -45,6 +45,9 @@ public struct Spectrum {
         }
         components = LinearKernel(inFeatures: n, outFeatures: rows).inputGradient(mixing, weight: centred, version: 0)
     }
+
+    /// Gives the memory of the directions back; they explain nothing any more.
+    mutating func forgetComponents() { components = Tensor(zeros: [0, mean.count]) }
 
     /// Sum of the squared distances of vectors from the mean.
     func squaredDistance(of vectors: Tensor) -> Double { Kernels.sumOfSquares(centred(vectors)) }

@@ -16,7 +16,7 @@ public struct TrainingLog {
     /// - Parameter trainer: a run with any number of log lines.
     public init(_ trainer: WeightVAETrainer) {
         (lines, plan, proposal) = (trainer.log, trainer.plan, trainer.proposal)
-        pcaR2 = trainer.linearR2
+        pcaR2 = trainer.linearR2.validation
         let widths = ([trainer.vae.configuration.vectorLength] + plan.hiddenDims + [plan.latentDim]).map(String.init)
         description =
             "\(plan.variant.rawValue)\(plan.linearPath ? " + linear path" : ""), \(widths.joined(separator: " → ")), seed \(plan.seed)"

@@ -14,10 +14,10 @@ public final class WeightVAETrainer {
     public let split: DataSplit
     /// The level of the KL term and what it means.
     public let proposal: BetaProposal
-    /// Of the scaled training vectors (of some of them, when the vectors are streamed).
+    /// Of the scaled training vectors (of some of them and without the components, when the vectors are streamed).
     public let spectrum: Spectrum
-    /// What a PCA of equal dimension makes of validation vectors (of some of them), R2.
-    public let linearR2: Double
+    /// What a PCA of equal dimension makes of validation and test vectors (of some of them, when the vectors are streamed), R2.
+    public let linearR2: (validation: Double, test: Double)
     /// What the readout start found, if the plan has one.
     public let readout: ReadoutStart?
     /// The adversary, if the plan has one.
@@ -51,8 +51,9 @@ public final class WeightVAETrainer {
         public var discriminator: Float = 0
     }
 
-    /// Training vectors that spectrum, activity and KL of streamed vectors are measured on, and validation vectors.
-    private static let sampled = (spectrum: 1024, activity: 128)
+    /// Of streamed vectors, how many training vectors spectrum, activity and KL are measured on, how many validation vectors the log's R2, and how
+    /// many vectors of each split the final one.
+    static let sampled = (spectrum: 1024, activity: 128, test: 512)
     /// Memory of a window of streamed vectors.
     static let windowBytes = 256 << 20
 
@@ -100,7 +101,7 @@ public final class WeightVAETrainer {
         let rows = sampling.map { StreamedVectors.spread(split.train, $0).sorted() } ?? split.train
         measured = sampling.map { _ in StreamedVectors.spread(split.train, Self.sampled.activity) } ?? split.train
         validated = sampling.map { _ in StreamedVectors.spread(split.validation, Self.sampled.activity) } ?? split.validation
-        spectrum = try {
+        var spectrum = try {
             let known = try vectors.scaled(rows, progress: progress)
             try progress("measuring their spectrum", 0, 1)
             return try Spectrum(of: known, components: plan.latentDim)
@@ -108,8 +109,13 @@ public final class WeightVAETrainer {
         guard spectrum.total > 0 else {
             throw SpaceError("all vectors are equal, there is nothing to learn", advice: "Train on different identities.")
         }
-        linearR2 = spectrum.explained(
-            of: try vectors.scaled(StreamedVectors.spread(split.validation, 256)), components: plan.latentDim)
+        func explained(_ rows: [Int]) throws -> Double {
+            spectrum.explained(of: try vectors.scaled(rows, progress: progress), components: plan.latentDim)
+        }
+        linearR2 = (
+            try explained(StreamedVectors.spread(split.validation, 256)),
+            try explained(sampling == nil ? split.test : StreamedVectors.spread(split.test, Self.sampled.test))
+        )
         // What the spectrum needed is given back before the network asks for its own.
         if sampling != nil { StorageAllocator.shared.releaseAll() }
         proposal = BetaProposal(plan.beta, spectrum: spectrum, length: vectors.length, latentDim: plan.latentDim)
@@ -124,6 +130,9 @@ public final class WeightVAETrainer {
             plan.initialization == .readout
             ? try ReadoutStart(
                 of: vae, training: vectors.scaled(rows), validation: vectors.scaled(validated), random: random) : nil
+        // A fifth of a gigabyte at full size, of which nothing is asked any more.
+        if sampling != nil { spectrum.forgetComponents() }
+        self.spectrum = spectrum
         // The losses are averages over thousands of elements, so the gradients are far smaller than Adam's usual epsilon expects.
         optimizer = Adam(
             vae.namedParameters(), learningRate: Float(plan.learningRate),
