@@ -30,6 +30,26 @@ extension TensorEntry {
         }
     }
 
+    /// Says that rows will be read here and there: the system reads nothing along that nobody asks for, so `fetch` what comes next. A disk's
+    /// read-ahead of some megabytes would read a large file whole for a few rows in a hundred.
+    public func expectScatteredRows() { file.expectScatteredReads() }
+
+    /// Asks the system to bring in rows that are about to be read, without waiting for them.
+    /// - Parameter rows: of a matrix [N, n].
+    public func fetch(rows: Range<Int>) {
+        guard shape.count == 2, isContiguous, file.isMapped else { return }
+        let (page, stride) = (Int(sysconf(Int32(_SC_PAGESIZE))), shape[1] * elementType.size)
+        withBytes { bytes in
+            guard let base = bytes.baseAddress else { return }
+            // Row by row: the system cuts what is asked for at once.
+            for row in rows.clamped(to: 0..<shape[0]) {
+                let start = (Int(bitPattern: base) + row * stride) / page * page
+                let end = Int(bitPattern: base) + (row + 1) * stride
+                if let address = UnsafeMutableRawPointer(bitPattern: start) { madvise(address, end - start, MADV_WILLNEED) }
+            }
+        }
+    }
+
     /// Lets go of the memory that rows were read into by the system; they are read from the file again when they are asked for. Keeps the
     /// process small while it walks through a file that is larger than memory.
     /// - Parameter rows: of a matrix [N, n].

@@ -49,7 +49,10 @@ extension SpaceAssembly {
         let (means, logVariances) = (Tensor(uninitialized: [count, d]), Tensor(uninitialized: [count, d]))
         for start in stride(from: 0, to: count, by: 544) {
             let rows = start..<min(count, start + 544)
-            let codes = vae.encode(try source.weights.tensor(rows: rows))
+            if start == 0 { source.weights.fetch(rows: rows) }
+            let vectors = try source.weights.tensor(rows: rows)
+            source.weights.fetch(rows: rows.upperBound..<min(count, rows.upperBound + rows.count))
+            let codes = vae.encode(vectors)
             (means.pointer + start * d).update(from: codes.mean.pointer, count: codes.mean.count)
             (logVariances.pointer + start * d).update(from: codes.logVariance.pointer, count: codes.mean.count)
             source.weights.release(rows: rows)

@@ -108,6 +108,7 @@ final class StreamedVectors: TrainingVectors {
             Array(sorted[$0..<min(sorted.count, $0 + Self.blockRows)])
         }
         blocksInWindow = max(1, min(blocks.count, windowBytes / (Self.blockRows * length * 4)))
+        entry.expectScatteredRows()
         scaling = DataScaling.centred(on: try Self.read(entry, Self.spread(sorted, 1024), progress))
     }
 
@@ -131,6 +132,7 @@ final class StreamedVectors: TrainingVectors {
         let length = entry.shape[1]
         let result = Tensor(uninitialized: [rows.count, length])
         for (target, row) in rows.enumerated() {
+            fetch(entry, rows, after: target)
             entry.read(row: row, columns: 0..<length, into: result.pointer + target * length)
             if target % blockRows == blockRows - 1 {
                 entry.release(rows: 0..<entry.shape[0])
@@ -146,11 +148,21 @@ final class StreamedVectors: TrainingVectors {
         SpaceError("\(entry.path): \(entry.name) holds numbers that are not finite", advice: "Leave the damaged identities out.")
     }
 
+    /// Asks for the rows that come next, so that the disk works while the ones before are taken.
+    private static func fetch(_ entry: TensorEntry, _ rows: [Int], after place: Int) {
+        let ahead = 16
+        let next = place == 0 ? 0..<min(ahead, rows.count) : min(rows.count, place + ahead - 1)..<min(rows.count, place + ahead)
+        for row in rows[next] { entry.fetch(rows: row..<(row + 1)) }
+    }
+
     /// Half-precision rows as they stand in the file; their pages are given back.
     private func halves(_ rows: [Int]) throws -> Tensor {
         let result = Tensor(uninitialized: [(rows.count * length + 1) / 2])
         let bits = UnsafeMutableRawPointer(result.pointer).bindMemory(to: UInt16.self, capacity: rows.count * length)
-        for (target, row) in rows.enumerated() { entry.copyBytes(row: row, to: bits + target * length) }
+        for (target, row) in rows.enumerated() {
+            Self.fetch(entry, rows, after: target)
+            entry.copyBytes(row: row, to: bits + target * length)
+        }
         entry.release(rows: 0..<entry.shape[0])
         // All ones in the exponent: infinite or not a number.
         var isFinite = true
