@@ -73,7 +73,7 @@ extension Kernels {
     ///   - value: [N, S, heads * d]
     ///   - heads: number of heads; the features of a head lie together.
     ///   - causal: position i sees positions up to i only.
-    ///   - precision: `fast` may use half precision (`HalfAttentionTile`).
+    ///   - precision: `fast` may use sixteen-bit numbers (`HalfAttentionTile`, `BrainAttentionTile`).
     /// - Returns: [N, T, heads * d]
     public static func attention(
         query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool = false, precision: Precision = .f32
@@ -82,6 +82,9 @@ extension Kernels {
         guard key.shape[1] > 0 && query.count > 0 else { return Tensor(zeros: query.shape) }
         if precision == .fast && isWorthHalfAttention(queries: query.shape[1], width: query.shape[2] / heads, causal: causal) {
             return halfAttention(query: query, key: key, value: value, heads: heads)
+        }
+        if precision == .fast && isWorthBrainAttention(queries: query.shape[1], width: query.shape[2] / heads, causal: causal) {
+            return brainAttention(query: query, key: key, value: value, heads: heads)
         }
         let result = Tensor(uninitialized: query.shape)
         let (samples, queries, keys, stride) = (query.shape[0], query.shape[1], key.shape[1], query.shape[2])

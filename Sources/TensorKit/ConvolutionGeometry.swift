@@ -36,6 +36,11 @@ public struct ConvolutionGeometry: Equatable, Hashable, Sendable {
     /// Whether Winograd's algorithms here know it: 3x3, every position, zeros around.
     var isWinogradable: Bool { kernelHeight == 3 && kernelWidth == 3 && stride == 1 && padding == Padding(1) }
 
+    /// Whether padding reaches so far that some positions of the result see nothing of the input.
+    var hasPositionsOutside: Bool {
+        max(padding.top, padding.bottom) >= kernelHeight || max(padding.left, padding.right) >= kernelWidth
+    }
+
     /// PyTorch's layout of the weight: [out, in, kernel height, kernel width].
     public var weightShape: [Int] { [outChannels, inChannels, kernelHeight, kernelWidth] }
 

@@ -19,6 +19,24 @@ public enum ConvolutionAlgorithm: String, Sendable {
     case halfWinograd
     /// The same with four results at a time: less fast, less memory.
     case halfWinograd2
+    /// `half` with products of bfloat16 numbers, summed in float32.
+    case brain
+    /// `halfWinograd` with such products.
+    case brainWinograd
+    /// `halfWinograd2` with such products.
+    case brainWinograd2
+
+    /// The numbers that our own products of sixteen-bit numbers are made of, directly or after Winograd's turns.
+    var direct: HalfNumber? { self == .half ? .binary16 : self == .brain ? .brain : nil }
+    var winograd: (number: HalfNumber, turns: HalfWinogradTurns)? {
+        switch self {
+        case .halfWinograd: (.binary16, .four)
+        case .halfWinograd2: (.binary16, .two)
+        case .brainWinograd: (.brain, .four)
+        case .brainWinograd2: (.brain, .two)
+        default: nil
+        }
+    }
 }
 
 /// A convolution layer's arithmetic: one geometry and one weight that stays the same over many calls.
@@ -162,25 +180,29 @@ public final class ConvolutionKernel {
     private func candidates(_ input: [Int]) -> [ConvolutionAlgorithm] {
         let (weights, smaller) = (geometry.weightShape.reduce(1, *), min(geometry.inChannels, geometry.outChannels))
         let operations = geometry.operations(of: input)
-        let hasHalfProducts = precision == .fast && LinearKernel.isWorthHalfProducts(geometry.outChannels, weights: weights)
+        let number = precision == .fast ? LinearKernel.halfNumber(geometry.outChannels, weights: weights) : nil
+        let hasHalfProducts = number != nil
+        let half: ConvolutionAlgorithm = number == .brain ? .brain : .half
         let isHalf =
             precision == .fast && !hasHalfProducts
             && Self.isWorthHalving(
                 weights, numbers: input[0] * input[1] * input[2] * (geometry.inChannels + geometry.outChannels))
-        guard smaller >= 128, operations >= 2e8 else { return [hasHalfProducts ? .half : isHalf ? .bfloat16 : .direct] }
+        guard smaller >= 128, operations >= 2e8 else { return [hasHalfProducts ? half : isHalf ? .bfloat16 : .direct] }
         let positions = input[0] * input[1] * input[2]
         let hasManyRows = positions >= Self.manyRows
         var list: [ConvolutionAlgorithm] =
             hasHalfProducts
-            ? [.half]
+            ? [half]
             : !isHalf
                 ? [.direct]
                 : !hasManyRows ? [.bfloat16, .halfStored] : [LinearKernel.fastestProducts == .bfloat16 ? .bfloat16 : .widened]
-        if !isHalf && !hasManyRows && weights >= Self.largeCount { list.append(.panels) }
+        if !isHalf && !hasHalfProducts && !hasManyRows && weights >= Self.largeCount { list.append(.panels) }
         if hasHalfProducts {
             // Winograd's layouts take 4 or 1.8 times the memory of direct weights: the largest layers of a network have the smaller one.
             if geometry.isWinogradable && hasManyRows {
-                list.append(weights <= (positions < 1024 ? 8 << 20 : 16 << 20) ? .halfWinograd : .halfWinograd2)
+                let isFour = weights <= 8 << 20
+                list.append(
+                    number == .brain ? (isFour ? .brainWinograd : .brainWinograd2) : isFour ? .halfWinograd : .halfWinograd2)
             }
             return list
         }

@@ -30,7 +30,7 @@ public final class KernelLedger: Sendable {
         let environment = ComputeEnvironment.current
         let info = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
         let processor = info.split(separator: "\n").first { $0.hasPrefix("model name") } ?? ""
-        return "w2w 4, oneDNN \(environment.oneDNNVersion), \(environment.instructionSet), "
+        return "w2w 5, oneDNN \(environment.oneDNNVersion), \(environment.instructionSet), "
             + "\(environment.threads) threads, \(processor)"
     }()
 

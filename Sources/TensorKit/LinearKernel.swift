@@ -6,7 +6,7 @@ public final class LinearKernel {
         didSet { if precision != oldValue { packed.removeAll() } }
     }
     /// Overrides the choice between the ways of calculating: "float32", "panels", "bfloat16", "halfStored",
-    /// "widened" or "half"; for tests.
+    /// "widened", "half" or "brain"; for tests.
     public var arithmetic: String?
     /// By slot: a plan runs on one thread at a time.
     private let plans = (0..<Parallel.slots).map { _ in PlanCache<LinearPlan.Key, LinearPlan?>() }
@@ -82,8 +82,10 @@ public final class LinearKernel {
         check(x, inFeatures)
         let rows = x.count / inFeatures
         let key = LinearPlan.Key(rows: rows, hasBias: bias != nil, hasResidual: false, activation: .identity, isPlain: false)
-        let isHalf = arithmetic == LinearPlan.Arithmetic.half.rawValue || (arithmetic == nil && calculatesInHalf(key))
-        guard rows > 0, isHalf, let plan = plan(key, trial: { _ in }), plan.canGate else {
+        let forced = arithmetic.flatMap(LinearPlan.Arithmetic.init(rawValue:))
+        guard rows > 0, (forced == nil ? halfNumber(key) : forced?.number) != nil, let plan = plan(key, trial: { _ in }),
+            plan.canGate
+        else {
             return Kernels.geglu(forward(x, weight: weight, bias: bias))
         }
         require(weight.shape == [outFeatures, inFeatures], "a weight \(weight.shape) for \(inFeatures) -> \(outFeatures)")
@@ -98,8 +100,9 @@ public final class LinearKernel {
         return y
     }
 
-    private func calculatesInHalf(_ key: LinearPlan.Key) -> Bool {
-        precision == .fast && !key.isPlain && Self.isWorthHalfProducts(outFeatures, weights: inFeatures * outFeatures)
+    private func halfNumber(_ key: LinearPlan.Key) -> HalfNumber? {
+        guard precision == .fast, !key.isPlain, inFeatures % 2 == 0 else { return nil }
+        return Self.halfNumber(outFeatures, weights: inFeatures * outFeatures)
     }
 
     private func plan(_ key: LinearPlan.Key, trial: (LinearPlan) -> Void) -> LinearPlan? {
@@ -110,7 +113,7 @@ public final class LinearKernel {
             return plans.plan(for: key) { LinearPlan(inFeatures: inFeatures, outFeatures: outFeatures, key) }
         }
         if let forced = arithmetic.flatMap(LinearPlan.Arithmetic.init(rawValue:)) { return made(forced) ?? made(.float32) }
-        if calculatesInHalf(key) { return made(.half) ?? made(.float32) }
+        if let number = halfNumber(key) { return made(number == .brain ? .brain : .half) ?? made(.float32) }
         let isHalf =
             precision == .fast && !key.isPlain
             && ConvolutionKernel.isWorthHalving(inFeatures * outFeatures, numbers: key.rows * (inFeatures + outFeatures))
@@ -155,10 +158,11 @@ public final class LinearKernel {
         return chosen
     }
 
-    /// Whether half-precision products are used in fast mode for weights of this size: this processor is fastest with them, and the outputs fill
-    /// panels.
-    static func isWorthHalfProducts(_ outputs: Int, weights: Int) -> Bool {
-        Precision.hasHalfProducts && weights >= 1 << 16 && outputs % HalfPanels.width == 0 && fastestProducts == .half
+    /// Which sixteen-bit numbers our own products (`HalfProduct`) use in fast mode for weights of this size: those that this processor is fastest
+    /// with. nil where it is with neither, or the outputs do not fill panels.
+    static func halfNumber(_ outputs: Int, weights: Int) -> HalfNumber? {
+        guard weights >= 1 << 16, outputs % HalfPanels.width == 0 else { return nil }
+        return fastestProducts.number
     }
 
     /// Which numbers this processor multiplies fastest: float32, bfloat16 (some have instructions for it that run at half the rate of float32) or
@@ -167,7 +171,7 @@ public final class LinearKernel {
         let (rows, features) = (512, 1024)
         let key = LinearPlan.Key(rows: rows, hasBias: false, hasResidual: false, activation: .identity, isPlain: false)
         var ways: [LinearPlan.Arithmetic] = [.float32]
-        if Precision.hasBrainFloat { ways.append(.bfloat16) }
+        if Precision.hasBrainFloat { ways.append(Precision.hasBrainProducts ? .brain : .bfloat16) }
         if Precision.hasHalfProducts { ways.append(.half) }
         let weight = WeightSource(Tensor(zeros: [features, features]), version: 0)
         let (x, y) = (Tensor(zeros: [rows, features]), Tensor(zeros: [rows, features]))

@@ -24,6 +24,9 @@ public enum Precision: String, Sendable, CaseIterable {
     /// was compiled for it.
     public static let hasHalfProducts = w2w_has_half_products != 0
 
+    /// Whether the processor multiplies pairs of bfloat16 numbers (AVX512_BF16), and this program was compiled for it.
+    static let hasBrainProducts = w2w_has_brain_products != 0
+
     /// What `fast` means on this machine, in words for people.
     public static var meaningOfFast: String {
         hasHalfProducts

@@ -97,7 +97,7 @@ import Testing
         let kernel = ConvolutionKernel(geometry)
         kernel.precision = precision
         let plain = PlainKernels.convolution(x, weight: weight, bias: nil, geometry: geometry)
-        expectClose(kernel.forward(x, weight: weight, version: 0), plain, tolerance: precision == .f32 ? 2e-4 : 1e-2, "conv")
+        expectClose(kernel.forward(x, weight: weight, version: 0), plain, tolerance: precision == .f32 ? 2e-4 : 2.5e-2, "conv")
         // Winograd takes 16 bytes a weight, float32 4, bfloat16 2.
         #expect(
             (2 * weight.count...16 * weight.count).contains(kernel.layoutBytes),

@@ -1,32 +1,40 @@
 import COneDNN
 
-/// Weights in half precision for `HalfProduct`: for each 64 outputs a list of their weights for input 0, input 1, ...; behind all panels a
-/// float32 number for each, by which its products are to be multiplied. Every panel is scaled by a power of two so that its largest weight is
-/// below two: neither large nor small weights leave the range of half precision.
+/// Weights in sixteen bits for `HalfProduct`: for each 64 outputs a list of their weights for input 0, input 1, ...; behind all panels a
+/// float32 number for each, by which its products are to be multiplied.
+///
+/// Panels of binary16 numbers are scaled by a power of two so that their largest weight is below two: neither large nor small weights leave the
+/// range of half precision. In panels of bfloat16 numbers the weights of inputs 2 i and 2 i + 1 lie side by side.
 struct HalfPanels: Equatable {
     /// Outputs of a panel.
     static let width = 64
 
+    let number: HalfNumber
     let outputs: Int
     /// Channels of the input: what lies together.
     let channels: Int
     /// Height and width of a convolution's kernel; a matrix has one position.
     let height, columns: Int
 
-    /// nil where the outputs do not fill panels.
-    init?(outputs: Int, channels: Int, height: Int = 1, columns: Int = 1) {
-        guard outputs > 0, channels > 0, outputs % Self.width == 0 else { return nil }
+    /// nil where the outputs do not fill panels, or the channels no pairs that lie together.
+    init?(_ number: HalfNumber, outputs: Int, channels: Int, height: Int = 1, columns: Int = 1) {
+        guard outputs > 0, channels > 0, outputs % Self.width == 0, number == .binary16 || channels % 2 == 0 else { return nil }
+        self.number = number
         (self.outputs, self.channels, self.height, self.columns) = (outputs, channels, height, columns)
     }
 
     /// How these panels are named among oneDNN's layouts; no other layout here is of half-precision numbers.
-    var descriptor: DNN.Descriptor { DNN.descriptor([outputs, channels, height, columns], dnnl_abcd, dnnl_f16) }
+    var descriptor: DNN.Descriptor {
+        DNN.descriptor([outputs, channels, height, columns, number.rawValue], dnnl_abcde, dnnl_f16)
+    }
 
     /// nil for other layouts.
     init?(_ descriptor: DNN.Descriptor) {
-        guard descriptor.data_type == dnnl_f16, descriptor.ndims == 4 else { return nil }
         let d = descriptor.dims
-        self.init(outputs: Int(d.0), channels: Int(d.1), height: Int(d.2), columns: Int(d.3))
+        guard descriptor.data_type == dnnl_f16, descriptor.ndims == 5, let number = HalfNumber(rawValue: Int(d.4)) else {
+            return nil
+        }
+        self.init(number, outputs: Int(d.0), channels: Int(d.1), height: Int(d.2), columns: Int(d.3))
     }
 
     private var taps: Int { height * columns }
@@ -62,7 +70,7 @@ struct HalfPanels: Equatable {
     ) {
         let panels = outputs / Self.width
         let rowLength = channels * taps
-        let chunk = min(rowLength, max(taps, 576 / taps * taps))
+        let chunk = min(rowLength, max(2 * taps, 576 / (2 * taps) * 2 * taps))
         // Rows are padded apart, or all would fall on the same lines of the cache.
         let stride = chunk + 16
         let parts = min(panels, Parallel.threads)
@@ -83,10 +91,12 @@ struct HalfPanels: Equatable {
                         first += count
                     }
                 }
-                eachChunk { _, count in
-                    for row in 0..<Self.width { top = max(top, HalfMath.largest(rows + row * stride, count: count)) }
+                if number == .binary16 {
+                    eachChunk { _, count in
+                        for row in 0..<Self.width { top = max(top, HalfMath.largest(rows + row * stride, count: count)) }
+                    }
                 }
-                let scale = HalfMath.scale(largest: top, below: 2)
+                let scale = number == .brain ? 1 : HalfMath.scale(largest: top, below: 2)
                 eachChunk { first, count in
                     turn(rows, stride, first, count, scale, into: self.panel(panel, in: target))
                 }
@@ -100,6 +110,7 @@ struct HalfPanels: Equatable {
         _ rows: UnsafeMutablePointer<Float>, _ stride: Int, _ first: Int, _ count: Int, _ scale: Float,
         into panel: UnsafeMutableRawPointer
     ) {
+        if number == .brain { return pair(rows, stride, first, count, into: panel) }
         let target = panel.assumingMemoryBound(to: UInt16.self)
         for element in 0..<count {
             let (channel, tap) = ((first + element) / taps, (first + element) % taps)
@@ -109,6 +120,27 @@ struct HalfPanels: Equatable {
                 var lanes = Lanes()
                 for i in 0..<16 { lanes[i] = source[(block * 16 + i) * stride] }
                 UnsafeMutableRawPointer(to + block * 16).storeBytes(of: HalfMath.narrow(lanes * scale), as: SIMD16<Float16>.self)
+            }
+        }
+    }
+
+    /// The same for bfloat16 numbers: two channels at a time.
+    private func pair(
+        _ rows: UnsafeMutablePointer<Float>, _ stride: Int, _ first: Int, _ count: Int, into panel: UnsafeMutableRawPointer
+    ) {
+        for channel in Swift.stride(from: 0, to: count / taps, by: 2) {
+            for tap in 0..<taps {
+                let source = rows + channel * taps + tap
+                let to = panel + (tap * channels + first / taps + channel) * Self.width * 2
+                for block in 0..<Self.width / 16 {
+                    var (even, odd) = (Lanes(), Lanes())
+                    for i in 0..<16 {
+                        let at = (block * 16 + i) * stride
+                        even[i] = source[at]
+                        odd[i] = source[at + taps]
+                    }
+                    (to + block * 64).storeBytes(of: BrainMath.pairs(even, odd), as: BrainPairs.self)
+                }
             }
         }
     }

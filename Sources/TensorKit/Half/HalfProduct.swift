@@ -1,8 +1,8 @@
 import COneDNN
 
-/// Products of half-precision numbers: twice as many to an instruction as of float32 where the processor has them (AVX512_FP16).
+/// Products of sixteen-bit numbers: twice as many to an instruction as of float32 where the processor has them (AVX512_FP16, AVX512_BF16).
 ///
-/// Up to `step` products are summed one after the other in half precision, the sums of up to `chunk` of them added up there, then added to
+/// Products of bfloat16 numbers are exact and summed in float32. Of binary16 numbers up to `step` products are summed one after the other in half precision, the sums of up to `chunk` of them added up there, then added to
 /// float32 sums, so the error does not grow with the number of inputs (about 1.2e-3 of the result, less than bfloat16's operands alone would make
 /// it). Rows are scaled by a power of two to below `rowBound`, weights to below two: the sum of `chunk` products stays below half precision's
 /// largest number, whatever the numbers are: 2 * 64 * 256 < 65504.
@@ -12,8 +12,10 @@ struct HalfProduct {
     static let rowBound: Float = 64
     /// Rows whose inputs are prepared together.
     static let rowBlock = 132
-    /// Inputs that are prepared together; a panel's share of as many stays in the first cache.
+    /// Inputs that are prepared together; a panel's share of as many stays in the first cache (in the second, of bfloat16 numbers, whose prepared
+    /// rows are half as long).
     static let chunk = 256
+    static func chunk(_ number: HalfNumber) -> Int { number == .brain ? 2 * chunk : chunk }
     /// Words from one prepared row to the next.
     static let rowStride = chunk + 16
 
@@ -95,7 +97,8 @@ struct HalfProduct {
         // Blocks of equal numbers of whole tiles, and chunks of equal numbers of channels, but for the last.
         let blocks = (rows.count + Self.rowBlock - 1) / Self.rowBlock
         let blockRows = ((rows.count + 11) / 12 + blocks - 1) / blocks * 12
-        let pieces = (panels.channels + Self.chunk - 1) / Self.chunk
+        let chunk = Self.chunk(panels.number)
+        let pieces = (panels.channels + chunk - 1) / chunk
         let depth = ((panels.channels + 15) / 16 + pieces - 1) / pieces * 16
         let taps = panels.inputs / panels.channels
         let sums = UnsafeMutableRawPointer(work.words + Self.rowBlock * Self.rowStride).assumingMemoryBound(to: Float16.self)
@@ -126,11 +129,19 @@ struct HalfProduct {
                             next = block(range.lowerBound, at + inputs)
                         }
                         let column = panel * HalfPanels.width
-                        HalfTile.run(
-                            rows: count, a: work.words, b: b, depth: inputs, step: Self.step, c: results + column,
-                            outputs: outputs, bias: isFirst ? work.bias.map { $0 + column } : nil,
-                            before: (isFirst ? residual : results).map { $0 + column },
-                            factor: panels.factor(panel, in: work.weights) / scale, ahead: next, sums: sums)
+                        let (c, bias) = (results + column, isFirst ? work.bias.map { $0 + column } : nil)
+                        let before = (isFirst ? residual : results).map { $0 + column }
+                        switch panels.number {
+                        case .brain:
+                            BrainTile.run(
+                                rows: count, a: work.words, stride: Self.rowStride, b: b, pairs: inputs / 2, c: c,
+                                outputs: outputs, bias: bias, before: before, ahead: next)
+                        case .binary16:
+                            HalfTile.run(
+                                rows: count, a: work.words, b: b, depth: inputs, step: Self.step, c: c, outputs: outputs,
+                                bias: bias, before: before, factor: panels.factor(panel, in: work.weights) / scale, ahead: next,
+                                sums: sums)
+                        }
                     }
                 }
             }
@@ -143,7 +154,8 @@ struct HalfProduct {
     }
 
     private func scale(_ source: Source, _ first: Int, _ count: Int) -> Float {
-        switch source {
+        if panels.number == .brain { return 1 }
+        return switch source {
         case .matrix(let x):
             HalfMath.scale(
                 largest: HalfMath.largest(x + first * panels.inputs, count: count * panels.inputs), below: Self.rowBound)
@@ -156,18 +168,21 @@ struct HalfProduct {
         _ source: Source, _ first: Int, _ count: Int, _ tap: Int, _ channel: Int, _ inputs: Int, _ scale: Float,
         _ buffer: UnsafeMutablePointer<UInt32>
     ) {
+        @inline(__always)
+        func narrow(_ from: UnsafeMutablePointer<Float>, _ to: UnsafeMutablePointer<UInt32>) {
+            switch panels.number {
+            case .brain: BrainMath.narrow(from, count: inputs, into: to)
+            case .binary16: HalfMath.double(from, count: inputs, factor: scale, into: to)
+            }
+        }
         switch source {
         case .matrix(let x):
-            for row in 0..<count {
-                HalfMath.double(
-                    x + (first + row) * panels.inputs + channel, count: inputs, factor: scale, into: buffer + row * Self.rowStride
-                )
-            }
+            for row in 0..<count { narrow(x + (first + row) * panels.inputs + channel, buffer + row * Self.rowStride) }
         case .image(let image):
             for row in 0..<count {
                 let to = buffer + row * Self.rowStride
                 if let from = image.pixel(first + row, tap) {
-                    HalfMath.double(from + channel, count: inputs, factor: scale, into: to)
+                    narrow(from + channel, to)
                 } else {
                     to.update(repeating: 0, count: inputs)
                 }
@@ -181,18 +196,19 @@ struct HalfImage {
     private let x: UnsafeMutablePointer<Float>
     private let geometry: ConvolutionGeometry
     private let height, width, outHeight, outWidth: Int
-    /// Power of two that brings all numbers below `HalfProduct.rowBound`.
+    /// Power of two that brings all numbers below `HalfProduct.rowBound`; one for bfloat16.
     let scale: Float
 
     /// - Parameters:
     ///   - x: [N, H, W, in], which outlives this.
     ///   - geometry: of the convolution.
     ///   - output: shape of the result.
-    init(_ x: Tensor, _ geometry: ConvolutionGeometry, output: [Int]) {
+    ///   - number: what its numbers will become.
+    init(_ x: Tensor, _ geometry: ConvolutionGeometry, output: [Int], for number: HalfNumber) {
         self.x = x.pointer
         self.geometry = geometry
         (height, width, outHeight, outWidth) = (x.shape[1], x.shape[2], output[1], output[2])
-        scale = HalfMath.scale(largest: Self.largest(x), below: HalfProduct.rowBound)
+        scale = number == .brain ? 1 : HalfMath.scale(largest: Self.largest(x), below: HalfProduct.rowBound)
     }
 
     /// The largest magnitude of all elements.

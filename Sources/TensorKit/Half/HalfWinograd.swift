@@ -1,4 +1,4 @@
-/// 3x3 convolutions in half precision by Winograd's minimal filtering (Lavin and Gray 2016). Tiles are turned in float32 (`HalfWinogradTurns`),
+/// 3x3 convolutions with products of sixteen-bit numbers by Winograd's minimal filtering (Lavin and Gray 2016). Tiles are turned in float32 (`HalfWinogradTurns`),
 /// multiplied as `HalfProduct` does it with shorter sums, and turned back in float32.
 struct HalfWinograd {
     /// Products that are summed one after the other at most: rounding counts for more here.
@@ -17,7 +17,7 @@ struct HalfWinograd {
     private let weights: UnsafeMutableRawPointer
     private let bias: UnsafeMutablePointer<Float>?
     private let residual: UnsafeMutablePointer<Float>?
-    /// Power of two that the image is multiplied by.
+    /// Power of two that the image is multiplied by; one for bfloat16.
     private let scale: Float
 
     private var tiles: Int { samples * tilesDown * tilesAcross }
@@ -34,7 +34,8 @@ struct HalfWinograd {
         _ x: Tensor, _ panels: HalfWinogradPanels, weights: UnsafeMutableRawPointer, bias: Tensor?, adding residual: Tensor?,
         into y: Tensor
     ) {
-        let scale = HalfMath.scale(largest: HalfImage.largest(x), below: imageBound)
+        let isBrain = panels.panels.number == .brain
+        let scale = isBrain ? 1 : HalfMath.scale(largest: HalfImage.largest(x), below: imageBound)
         let side = panels.turns.results
         HalfWinograd(
             panels: panels.panels, turns: panels.turns, samples: x.shape[0], height: x.shape[1], width: x.shape[2],
@@ -82,15 +83,15 @@ struct HalfWinograd {
         withExtendedLifetime(scratch) {}
     }
 
-    /// Turned tiles: [places, count, channels] half-precision numbers, two to a float's place.
+    /// Turned tiles: [places, count, channels] numbers, two to a float's place.
     private struct Turned {
         let numbers: UnsafeMutablePointer<Float>
         /// Number of the first tile, and how many there are.
         let first, count: Int
 
         @inline(__always)
-        func at(_ place: Int, _ tile: Int, _ channels: Int) -> UnsafeMutablePointer<Float16> {
-            UnsafeMutableRawPointer(numbers).assumingMemoryBound(to: Float16.self)
+        func at(_ place: Int, _ tile: Int, _ channels: Int) -> UnsafeMutablePointer<UInt16> {
+            UnsafeMutableRawPointer(numbers).assumingMemoryBound(to: UInt16.self)
                 + (place * count + tile - first) * channels
         }
     }
@@ -127,8 +128,8 @@ struct HalfWinograd {
             let corner = x + ((sample * height + row - 1) * width + column - 1) * channels
             if row > 0 && column > 0 && row + side - 1 <= height && column + side - 1 <= width {
                 turns.turn(
-                    corner, row: width * channels, column: channels, channels: channels, scale: scale, into: to, apart: apart,
-                    work)
+                    corner, row: width * channels, column: channels, channels: channels, scale: scale, into: to,
+                    of: panels.number, apart: apart, work)
                 continue
             }
             for i in 0..<side {
@@ -142,7 +143,8 @@ struct HalfWinograd {
                 }
             }
             turns.turn(
-                patch, row: side * channels, column: channels, channels: channels, scale: scale, into: to, apart: apart, work)
+                patch, row: side * channels, column: channels, channels: channels, scale: scale, into: to, of: panels.number,
+                apart: apart, work)
         }
     }
 
@@ -155,7 +157,8 @@ struct HalfWinograd {
             .bindMemory(to: UInt32.self, capacity: range.count * HalfProduct.rowStride)
         let sums = UnsafeMutableRawPointer(rows + range.count * HalfProduct.rowStride).assumingMemoryBound(to: Float16.self)
         let results = work + Self.scratch + range.count * HalfProduct.rowStride + HalfTile.scratch / 2
-        let pieces = (channels + HalfProduct.chunk - 1) / HalfProduct.chunk
+        let chunk = HalfProduct.chunk(panels.number)
+        let pieces = (channels + chunk - 1) / chunk
         let depth = (channels / 16 + pieces - 1) / pieces * 16
         func block(_ panel: Int, _ place: Int, _ channel: Int) -> UnsafeMutableRawPointer {
             panels.panel(panel, in: weights) + (place * channels + channel) * HalfPanels.width * 2
@@ -166,14 +169,8 @@ struct HalfWinograd {
             for place in 0..<turns.places {
                 for channel in stride(from: 0, to: channels, by: depth) {
                     let inputs = min(depth, channels - channel)
-                    for row in 0..<range.count {
-                        let from = turned.at(place, range.lowerBound + row, channels) + channel
-                        let to = rows + row * HalfProduct.rowStride
-                        for i in stride(from: 0, to: inputs, by: 16) {
-                            let half = UnsafeRawPointer(from + i).loadUnaligned(as: SIMD16<Float16>.self)
-                            UnsafeMutableRawPointer(to + i).storeBytes(of: HalfMath.doubled(half), as: SIMD16<UInt32>.self)
-                        }
-                    }
+                    let first = turned.at(place, range.lowerBound, channels) + channel
+                    if panels.number == .binary16 { double(first, range.count, inputs, into: rows) }
                     for panel in own {
                         let b = block(panel, place, channel)
                         var next = b
@@ -185,12 +182,19 @@ struct HalfWinograd {
                             next = block(panel + 1, 0, 0)
                         }
                         let c = results + place * range.count * columns + (panel - firstPanel) * HalfPanels.width
-                        HalfTile.run(
-                            rows: range.count, a: rows, b: b, depth: inputs, step: Self.step,
-                            c: c, outputs: columns,
-                            bias: nil, before: channel > 0 ? c : nil, factor: panels.factor(panel, in: weights) / scale,
-                            ahead: next,
-                            sums: sums)
+                        let before = channel > 0 ? c : nil
+                        switch panels.number {
+                        case .brain:
+                            BrainTile.run(
+                                rows: range.count, a: UnsafeMutableRawPointer(first).assumingMemoryBound(to: UInt32.self),
+                                stride: channels / 2, b: b, pairs: inputs / 2, c: c, outputs: columns, before: before, ahead: next
+                            )
+                        case .binary16:
+                            HalfTile.run(
+                                rows: range.count, a: rows, b: b, depth: inputs, step: Self.step, c: c, outputs: columns,
+                                bias: nil, before: before, factor: panels.factor(panel, in: weights) / scale, ahead: next,
+                                sums: sums)
+                        }
                     }
                 }
             }
@@ -198,6 +202,20 @@ struct HalfWinograd {
                 finish(
                     tile, results + (tile - range.lowerBound) * columns, apart: range.count * columns,
                     column: firstPanel * HalfPanels.width, count: columns, work)
+            }
+        }
+    }
+
+    /// Words as `HalfTile` takes them of some channels of some tiles.
+    @inline(__always)
+    private func double(
+        _ turned: UnsafeMutablePointer<UInt16>, _ count: Int, _ inputs: Int, into rows: UnsafeMutablePointer<UInt32>
+    ) {
+        for row in 0..<count {
+            let (from, to) = (turned + row * channels, rows + row * HalfProduct.rowStride)
+            for i in stride(from: 0, to: inputs, by: 16) {
+                let half = UnsafeRawPointer(from + i).loadUnaligned(as: SIMD16<Float16>.self)
+                UnsafeMutableRawPointer(to + i).storeBytes(of: HalfMath.doubled(half), as: SIMD16<UInt32>.self)
             }
         }
     }

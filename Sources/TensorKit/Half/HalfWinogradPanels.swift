@@ -8,22 +8,25 @@ struct HalfWinogradPanels: Equatable {
     private let outputs, channels: Int
 
     /// nil where the outputs do not fill panels or the channels no vectors.
-    init?(outputs: Int, channels: Int, turns: HalfWinogradTurns) {
+    init?(_ number: HalfNumber, outputs: Int, channels: Int, turns: HalfWinogradTurns) {
         guard channels % 16 == 0,
-            let panels = HalfPanels(outputs: outputs, channels: channels, height: turns.side, columns: turns.side)
+            let panels = HalfPanels(number, outputs: outputs, channels: channels, height: turns.side, columns: turns.side)
         else { return nil }
         (self.panels, self.turns, self.outputs, self.channels) = (panels, turns, outputs, channels)
     }
 
     /// How these panels are named among oneDNN's layouts.
-    var descriptor: DNN.Descriptor { DNN.descriptor([outputs, channels, turns.results], dnnl_abc, dnnl_f16) }
+    var descriptor: DNN.Descriptor {
+        DNN.descriptor([outputs, channels, turns.results, panels.number.rawValue], dnnl_abcd, dnnl_f16)
+    }
 
     /// nil for other layouts.
     init?(_ descriptor: DNN.Descriptor) {
-        guard descriptor.data_type == dnnl_f16, descriptor.ndims == 3,
-            let turns = HalfWinogradTurns(rawValue: Int(descriptor.dims.2))
+        let d = descriptor.dims
+        guard descriptor.data_type == dnnl_f16, descriptor.ndims == 4, let turns = HalfWinogradTurns(rawValue: Int(d.2)),
+            let number = HalfNumber(rawValue: Int(d.3))
         else { return nil }
-        self.init(outputs: Int(descriptor.dims.0), channels: Int(descriptor.dims.1), turns: turns)
+        self.init(number, outputs: Int(d.0), channels: Int(d.1), turns: turns)
     }
 
     /// Of the panels and their factors.
@@ -62,20 +65,35 @@ struct HalfWinogradPanels: Equatable {
                         }
                     }
                 }
-                var tops = Lanes.zero
-                eachSixteen { _, _ in
-                    for place in 0..<turns.places {
-                        let numbers = turned.lanes(place * 16)
-                        tops = VectorMath.maximum(tops, numbers.replacing(with: -numbers, where: numbers .< 0))
+                let to = panels.panel(panel, in: target)
+                var scale: Float = 1
+                switch panels.number {
+                case .binary16:
+                    var tops = Lanes.zero
+                    eachSixteen { _, _ in
+                        for place in 0..<turns.places {
+                            let numbers = turned.lanes(place * 16)
+                            tops = VectorMath.maximum(tops, numbers.replacing(with: -numbers, where: numbers .< 0))
+                        }
                     }
-                }
-                let scale = HalfMath.scale(largest: VectorMath.maximum(of: tops), below: 2)
-                let to = panels.panel(panel, in: target).assumingMemoryBound(to: UInt16.self)
-                eachSixteen { channel, output in
-                    for place in 0..<turns.places {
-                        let half = HalfMath.narrow(turned.lanes(place * 16) * scale)
-                        UnsafeMutableRawPointer(to + (place * channels + channel) * HalfPanels.width + output)
-                            .storeBytes(of: half, as: SIMD16<Float16>.self)
+                    scale = HalfMath.scale(largest: VectorMath.maximum(of: tops), below: 2)
+                    eachSixteen { channel, output in
+                        for place in 0..<turns.places {
+                            let half = HalfMath.narrow(turned.lanes(place * 16) * scale)
+                            (to + 2 * ((place * channels + channel) * HalfPanels.width + output))
+                                .storeBytes(of: half, as: SIMD16<Float16>.self)
+                        }
+                    }
+                case .brain:
+                    eachSixteen { channel, output in
+                        for place in 0..<turns.places {
+                            let at = to + 4 * ((place * channels + channel) / 2 * HalfPanels.width + output)
+                            let words = BrainMath.words(turned.lanes(place * 16))
+                            // The even channel's numbers are there already.
+                            at.storeBytes(
+                                of: channel % 2 == 0 ? words : at.loadUnaligned(as: BrainPairs.self) | words &<< 16,
+                                as: BrainPairs.self)
+                        }
                     }
                 }
                 panels.setFactor(panel, 1 / scale, in: target)

@@ -26,12 +26,27 @@ enum HalfWinogradTurns: Int {
     ///   - channels: a multiple of sixteen.
     ///   - scale: all numbers are multiplied by it.
     ///   - target: of the first place.
+    ///   - number: what they become.
     ///   - apart: numbers from one place to the next.
     ///   - scratch: as `scratch` says.
-    @inline(never)
     func turn(
         _ source: UnsafeMutablePointer<Float>, row: Int, column: Int, channels: Int, scale: Float,
-        into target: UnsafeMutablePointer<Float16>, apart: Int, _ scratch: UnsafeMutablePointer<Float>
+        into target: UnsafeMutablePointer<UInt16>, of number: HalfNumber, apart: Int, _ scratch: UnsafeMutablePointer<Float>
+    ) {
+        switch number {
+        case .binary16:
+            turn(source, row, column, channels, target, apart, scratch) {
+                unsafeBitCast(HalfMath.narrow($0 * scale), to: SIMD16<UInt16>.self)
+            }
+        case .brain: turn(source, row, column, channels, target, apart, scratch) { BrainMath.narrow($0) }
+        }
+    }
+
+    @inline(__always)
+    private func turn(
+        _ source: UnsafeMutablePointer<Float>, _ row: Int, _ column: Int, _ channels: Int,
+        _ target: UnsafeMutablePointer<UInt16>, _ apart: Int, _ scratch: UnsafeMutablePointer<Float>,
+        _ narrow: (Lanes) -> SIMD16<UInt16>
     ) {
         for channel in stride(from: 0, to: channels, by: 16) {
             for j in 0..<side {
@@ -40,7 +55,7 @@ enum HalfWinogradTurns: Int {
             for i in 0..<side {
                 turnInput(scratch + i * side * 16, 16) { j, lanes in
                     UnsafeMutableRawPointer(target + (i * side + j) * apart + channel)
-                        .storeBytes(of: HalfMath.narrow(lanes * scale), as: SIMD16<Float16>.self)
+                        .storeBytes(of: narrow(lanes), as: SIMD16<UInt16>.self)
                 }
             }
         }

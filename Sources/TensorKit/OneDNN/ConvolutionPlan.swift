@@ -32,11 +32,11 @@ final class ConvolutionPlan {
     var implementation: String {
         primitive?.implementation.appending(kept.isWidened ? ", widened" : "")
             ?? bands.map { $0.implementation }
-            ?? (half != nil
-                ? "half"
-                : halfWinograd != nil
-                    ? "half, Winograd \(halfWinograd?.turns.results ?? 0)"
-                    : panels?.isHalf == true ? "panels in bfloat16" : "panels")
+            ?? half.map { $0.number == .brain ? "own bfloat16" : "half" }
+            ?? halfWinograd.map {
+                ($0.panels.number == .brain ? "own bfloat16" : "half") + ", Winograd \($0.turns.results)"
+            }
+            ?? (panels?.isHalf == true ? "panels in bfloat16" : "panels")
     }
 
     /// - Parameters:
@@ -60,10 +60,10 @@ final class ConvolutionPlan {
         bands = nil
         // Where the bands cannot share a layout, a smaller image is done as a whole.
         if key.algorithm == .winograd, WinogradBands.inside(geometry, key.input) > 4 * WinogradBands.insideLimit { return nil }
-        if key.algorithm == .half {
+        if let number = key.algorithm.direct {
             guard
                 let half = HalfPanels(
-                    outputs: geometry.outChannels, channels: geometry.inChannels, height: geometry.kernelHeight,
+                    number, outputs: geometry.outChannels, channels: geometry.inChannels, height: geometry.kernelHeight,
                     columns: geometry.kernelWidth)
             else { return nil }
             (self.half, halfWinograd, panels, primitive, kept) = (half, nil, nil, nil, KeptWeights(half.descriptor))
@@ -71,11 +71,10 @@ final class ConvolutionPlan {
             return
         }
         half = nil
-        if key.algorithm == .halfWinograd || key.algorithm == .halfWinograd2 {
+        if let (number, turns) = key.algorithm.winograd {
             guard geometry.isWinogradable,
                 let own = HalfWinogradPanels(
-                    outputs: geometry.outChannels, channels: geometry.inChannels,
-                    turns: key.algorithm == .halfWinograd ? .four : .two)
+                    number, outputs: geometry.outChannels, channels: geometry.inChannels, turns: turns)
             else { return nil }
             (halfWinograd, panels, primitive, kept) = (own, nil, nil, KeptWeights(own.descriptor))
             isFused = key.activation == .identity
@@ -88,7 +87,9 @@ final class ConvolutionPlan {
         let shapes = ConvolutionDescriptors(geometry, key.input, key.algorithm, layout: weightLayout)
         // The residual is put in the result's place and added to: oneDNN's fastest kernels know no other way.
         let fused = DNNPostOperations(accumulates: key.hasResidual, activation: key.activation)
-        var description = ownsKernel || (winograd && !simple) ? nil : shapes.describe(fused, hasBias: key.hasBias)
+        // oneDNN's kernel leaves a residual out where a position sees nothing but padding.
+        let leavesOut = key.hasResidual && geometry.hasPositionsOutside
+        var description = ownsKernel || (winograd && !simple) || leavesOut ? nil : shapes.describe(fused, hasBias: key.hasBias)
         if let found = description, !simple, Self.isSlow(found) {
             dnnl_primitive_desc_destroy(found)
             description = nil
@@ -182,7 +183,8 @@ final class ConvolutionPlan {
         let positions = output[0] * output[1] * output[2]
         if let half {
             return HalfProduct(panels: half).multiply(
-                .image(HalfImage(x, geometry, output: output)), rows: positions, weights: weights, bias: bias?.pointer,
+                .image(HalfImage(x, geometry, output: output, for: half.number)), rows: positions, weights: weights,
+                bias: bias?.pointer,
                 into: .rows(y.pointer, adding: residual?.pointer))
         }
         if let halfWinograd {

@@ -16,6 +16,11 @@ final class LinearPlan {
         case panels
         /// Both operands in half precision, short sums too (`HalfProduct`).
         case half
+        /// Both operands in bfloat16, summed in float32 (`HalfProduct`).
+        case brain
+
+        /// The numbers that our own products are made of.
+        var number: HalfNumber? { self == .half ? .binary16 : self == .brain ? .brain : nil }
     }
 
     struct Key: Equatable {
@@ -44,7 +49,8 @@ final class LinearPlan {
 
     var implementation: String {
         primitive?.implementation.appending(kept.isWidened ? ", widened" : "")
-            ?? (half != nil ? "half" : panels?.isHalf == true ? "panels in bfloat16" : "panels")
+            ?? (half.map { $0.number == .brain ? "own bfloat16" : "half" }
+                ?? (panels?.isHalf == true ? "panels in bfloat16" : "panels"))
     }
 
     init?(inFeatures: Int, outFeatures: Int, _ key: Key) {
@@ -57,8 +63,8 @@ final class LinearPlan {
         // A matrix product's second operand is [in, out]; PyTorch's [out, in] is its transpose.
         let plainWeights = DNN.descriptor([inFeatures, outFeatures], dnnl_ba)
         self.plainWeights = plainWeights
-        if key.arithmetic == .half {
-            guard !key.isPlain, let half = HalfPanels(outputs: outFeatures, channels: inFeatures) else { return nil }
+        if let number = key.arithmetic.number {
+            guard !key.isPlain, let half = HalfPanels(number, outputs: outFeatures, channels: inFeatures) else { return nil }
             (self.half, panels, primitive, kept) = (half, nil, nil, KeptWeights(half.descriptor))
             isFused = key.activation == .identity
             return
