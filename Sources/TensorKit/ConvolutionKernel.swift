@@ -2,8 +2,11 @@
 public enum ConvolutionAlgorithm: String, Sendable {
     /// Sums of products, as written.
     case direct
-    /// Winograd's minimal filtering (Lavin and Gray 2016): fewer products, a less exact sum.
+    /// Winograd's minimal filtering (Lavin and Gray 2016), sixteen results (of four by four) at a time: fewer products, a less exact sum, four times
+    /// the memory (`Winograd`).
     case winograd
+    /// The same with four results at a time: less fast, less memory.
+    case winograd2
     /// Directly, products of bfloat16 numbers summed in float32.
     case bfloat16
     /// Directly, with weights that are kept in bfloat16 and widened in registers (`PanelLayout`).
@@ -13,27 +16,30 @@ public enum ConvolutionAlgorithm: String, Sendable {
     case widened
     /// Directly, with weights fetched ahead of their use (`PanelLayout`).
     case panels
-    /// Directly, products of half-precision numbers with short sums in half precision (`HalfProduct`).
+    /// Directly, products of half-precision numbers with short sums in half precision (`PanelProduct`).
     case half
-    /// Winograd's minimal filtering with such products, sixteen results (of four by four) at a time (`HalfWinograd`).
+    /// `winograd` with such products.
     case halfWinograd
-    /// The same with four results at a time: less fast, less memory.
+    /// `winograd2` with such products.
     case halfWinograd2
     /// `half` with products of bfloat16 numbers, summed in float32.
     case brain
-    /// `halfWinograd` with such products.
+    /// `winograd` with such products.
     case brainWinograd
-    /// `halfWinograd2` with such products.
+    /// `winograd2` with such products.
     case brainWinograd2
 
-    /// The numbers that our own products of sixteen-bit numbers are made of, directly or after Winograd's turns.
-    var direct: HalfNumber? { self == .half ? .binary16 : self == .brain ? .brain : nil }
-    var winograd: (number: HalfNumber, turns: HalfWinogradTurns)? {
+    /// The numbers that our own direct products are made of.
+    var direct: PanelNumber? { self == .half ? .binary16 : self == .brain ? .brain : nil }
+    /// The numbers that are multiplied after Winograd's turns, and the turns.
+    var winograd: (number: PanelNumber, turns: WinogradTurns)? {
         switch self {
         case .halfWinograd: (.binary16, .four)
         case .halfWinograd2: (.binary16, .two)
         case .brainWinograd: (.brain, .four)
         case .brainWinograd2: (.brain, .two)
+        case .winograd: (.float32, .four)
+        case .winograd2: (.float32, .two)
         default: nil
         }
     }
@@ -206,9 +212,10 @@ public final class ConvolutionKernel {
             }
             return list
         }
-        // Winograd's layout takes four times the memory of float32: for the large layers of a network it pays on large images only.
-        let limit = positions < 1024 ? 16 << 20 : isHalf ? 24 << 20 : 32 << 20
-        if geometry.isWinogradable && hasManyRows && 4 * weights <= limit { list.append(.winograd) }
+        if geometry.isWinogradable && hasManyRows {
+            let isFour = weights <= (positions < 1024 ? 4 << 20 : isHalf ? 6 << 20 : 8 << 20)
+            if isFour || !isHalf { list.append(isFour ? .winograd : .winograd2) }
+        }
         return list
     }
 

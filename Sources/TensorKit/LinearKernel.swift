@@ -100,7 +100,7 @@ public final class LinearKernel {
         return y
     }
 
-    private func halfNumber(_ key: LinearPlan.Key) -> HalfNumber? {
+    private func halfNumber(_ key: LinearPlan.Key) -> PanelNumber? {
         guard precision == .fast, !key.isPlain, inFeatures % 2 == 0 else { return nil }
         return Self.halfNumber(outFeatures, weights: inFeatures * outFeatures)
     }
@@ -158,10 +158,10 @@ public final class LinearKernel {
         return chosen
     }
 
-    /// Which sixteen-bit numbers our own products (`HalfProduct`) use in fast mode for weights of this size: those that this processor is fastest
+    /// Which sixteen-bit numbers our own products (`PanelProduct`) use in fast mode for weights of this size: those that this processor is fastest
     /// with. nil where it is with neither, or the outputs do not fill panels.
-    static func halfNumber(_ outputs: Int, weights: Int) -> HalfNumber? {
-        guard weights >= 1 << 16, outputs % HalfPanels.width == 0 else { return nil }
+    static func halfNumber(_ outputs: Int, weights: Int) -> PanelNumber? {
+        guard weights >= 1 << 16, outputs % WeightPanels.width == 0 else { return nil }
         return fastestProducts.number
     }
 

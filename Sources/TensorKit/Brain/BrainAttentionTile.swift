@@ -39,15 +39,15 @@ struct BrainAttentionTile {
         totals.update(repeating: 0, count: lanes)
         for start in Swift.stride(from: 0, to: context.keys, by: Self.block) {
             let count = min(Self.block, context.keys - start)
-            BrainTile.run(
-                rows: count, a: context.keyWords + start * pairs, stride: pairs, b: packed, pairs: pairs, c: scores,
+            WordTile<BrainWords>.run(
+                rows: count, a: context.keyWords + start * pairs, stride: pairs, b: packed, depth: pairs, c: scores,
                 outputs: lanes)
             for v in Swift.stride(from: 0, to: lanes, by: 16) {
                 weigh(scores + v, count, weights + 4 * v, tops + v, totals + v, factors + v)
             }
             if start > 0 { rescale(sums, factors) }
-            BrainTile.run(
-                rows: width, a: context.valueWords + start / 2, stride: context.valueStride, b: weights, pairs: (count + 1) / 2,
+            WordTile<BrainWords>.run(
+                rows: width, a: context.valueWords + start / 2, stride: context.valueStride, b: weights, depth: (count + 1) / 2,
                 c: sums, outputs: lanes, before: start > 0 ? sums : nil)
         }
         for v in Swift.stride(from: 0, to: lanes, by: 16) { factors.store(1 / totals.lanes(v), v) }

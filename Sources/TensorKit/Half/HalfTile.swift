@@ -2,7 +2,7 @@ import COneDNN
 
 /// Up to twelve rows by 64 columns of half-precision sums, held in registers.
 struct HalfTile {
-    /// Doubled words, rows `HalfProduct.rowStride` apart.
+    /// Doubled words, rows `PanelProduct.rowStride` apart.
     private let a: UnsafeMutablePointer<UInt32>
     private let b: UnsafeMutableRawPointer
     /// Inputs in all, and those that are summed one after the other.
@@ -23,9 +23,9 @@ struct HalfTile {
     /// Adds the products of prepared rows with a piece of a panel to 64 columns of the result.
     /// - Parameters:
     ///   - rows: number of rows.
-    ///   - a: doubled words, rows `HalfProduct.rowStride` apart.
+    ///   - a: doubled words, rows `PanelProduct.rowStride` apart.
     ///   - b: [depth, 64] half-precision numbers.
-    ///   - depth: number of inputs, at most `HalfProduct.chunk`.
+    ///   - depth: number of inputs, at most `PanelProduct.chunk`.
     ///   - step: inputs that are summed one after the other at most; sums of steps are added up in half precision, those of the piece in float32.
     ///   - c: the first row's columns.
     ///   - outputs: floats from one row of the result to the next.
@@ -47,7 +47,7 @@ struct HalfTile {
         var row = 0
         while row < rows {
             let tile = HalfTile(
-                a: a + row * HalfProduct.rowStride, b: b, depth: depth, step: step, c: c + row * outputs, outputs: outputs,
+                a: a + row * PanelProduct.rowStride, b: b, depth: depth, step: step, c: c + row * outputs, outputs: outputs,
                 bias: bias, before: before.map { $0 + row * outputs }, factor: factor, ahead: row == 0 ? ahead : nil, sums: sums)
             row += tile.run(rows - row)
         }
@@ -91,7 +91,7 @@ struct HalfTile {
         while start < depth {
             let end = min(depth, start + step)
             var rows = Rows()
-            each(start..<end) { k, b0, b1 in rows.add(a + k, HalfProduct.rowStride, b0, b1) }
+            each(start..<end) { k, b0, b1 in rows.add(a + k, PanelProduct.rowStride, b0, b1) }
             if start > 0 { rows.each { row, index in row.add(sums + index * 64) } }
             if end < depth {
                 rows.each { row, index in row.store(sums + index * 64) }

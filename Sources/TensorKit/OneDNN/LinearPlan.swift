@@ -14,13 +14,13 @@ final class LinearPlan {
         case widened
         /// Float32 with the weight fetched ahead of its use (`PanelLayout`).
         case panels
-        /// Both operands in half precision, short sums too (`HalfProduct`).
+        /// Both operands in half precision, short sums too (`PanelProduct`).
         case half
-        /// Both operands in bfloat16, summed in float32 (`HalfProduct`).
+        /// Both operands in bfloat16, summed in float32 (`PanelProduct`).
         case brain
 
         /// The numbers that our own products are made of.
-        var number: HalfNumber? { self == .half ? .binary16 : self == .brain ? .brain : nil }
+        var number: PanelNumber? { self == .half ? .binary16 : self == .brain ? .brain : nil }
     }
 
     struct Key: Equatable {
@@ -36,7 +36,7 @@ final class LinearPlan {
     /// nil where `panels` or `half` do the work.
     private let primitive: DNNPrimitive?
     private let panels: PanelLayout?
-    private let half: HalfPanels?
+    private let half: WeightPanels?
     /// The weight as files have it.
     private let plainWeights: DNN.Descriptor
     let kept: KeptWeights
@@ -49,7 +49,7 @@ final class LinearPlan {
 
     var implementation: String {
         primitive?.implementation.appending(kept.isWidened ? ", widened" : "")
-            ?? (half.map { $0.number == .brain ? "own bfloat16" : "half" }
+            ?? (half.map { "own \($0.number)" }
                 ?? (panels?.isHalf == true ? "panels in bfloat16" : "panels"))
     }
 
@@ -64,7 +64,7 @@ final class LinearPlan {
         let plainWeights = DNN.descriptor([inFeatures, outFeatures], dnnl_ba)
         self.plainWeights = plainWeights
         if let number = key.arithmetic.number {
-            guard !key.isPlain, let half = HalfPanels(number, outputs: outFeatures, channels: inFeatures) else { return nil }
+            guard !key.isPlain, let half = WeightPanels(number, outputs: outFeatures, channels: inFeatures) else { return nil }
             (self.half, panels, primitive, kept) = (half, nil, nil, KeptWeights(half.descriptor))
             isFused = key.activation == .identity
             return
@@ -136,13 +136,13 @@ final class LinearPlan {
     }
 
     /// Whether `runGated` can be called.
-    var canGate: Bool { half.map { HalfProduct(panels: $0).splitsRows(key.rows) && outFeatures % 2 == 0 } ?? false }
+    var canGate: Bool { half.map { PanelProduct(panels: $0).splitsRows(key.rows) && outFeatures % 2 == 0 } ?? false }
 
     /// Writes `Kernels.geglu` of x weightᵀ + bias to `y`, without the numbers in between going through memory.
     func runGated(_ x: Tensor, _ packed: PackedWeights, _ weight: WeightSource, bias: Tensor?, into y: Tensor) {
         guard let half else { return }
         kept.withPointer(packed, weight, plain: plainWeights) {
-            HalfProduct(panels: half).multiply(
+            PanelProduct(panels: half).multiply(
                 .matrix(x.pointer), rows: key.rows, weights: $0, bias: bias?.pointer, into: .gated(y.pointer))
         }
     }
@@ -151,7 +151,7 @@ final class LinearPlan {
         guard let primitive else {
             let residual = isFused ? residual : nil
             if let half {
-                HalfProduct(panels: half).multiply(
+                PanelProduct(panels: half).multiply(
                     .matrix(x.pointer), rows: key.rows, weights: weights, bias: bias?.pointer,
                     into: .rows(y.pointer, adding: residual?.pointer))
             } else {

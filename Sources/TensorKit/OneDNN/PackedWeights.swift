@@ -73,7 +73,7 @@ final class PackedWeights: Sendable {
             {
                 state.entries.remove(at: oldest)
             }
-            let bytes = HalfPanels(descriptor)?.bytes ?? HalfWinogradPanels(descriptor)?.bytes ?? DNN.size(descriptor)
+            let bytes = WeightPanels(descriptor)?.bytes ?? WinogradPanels(descriptor)?.bytes ?? DNN.size(descriptor)
             let tensor = Tensor(apart: [(bytes + 3) / 4])
             Self.fill(tensor, weight, plain, descriptor)
             state.entries.append(
@@ -85,8 +85,8 @@ final class PackedWeights: Sendable {
     private static func fill(_ target: Tensor, _ weight: WeightSource, _ plain: DNN.Descriptor, _ descriptor: DNN.Descriptor) {
         Profile.measure("packing", "") {
             let bytes = UnsafeMutableRawPointer(target.pointer)
-            if let panels = HalfPanels(descriptor) { return readingThrough(weight) { panels.fill(bytes, read: $0) } }
-            if let panels = HalfWinogradPanels(descriptor) { return readingThrough(weight) { panels.fill(bytes, read: $0) } }
+            if let panels = WeightPanels(descriptor) { return readingThrough(weight) { panels.fill(bytes, read: $0) } }
+            if let panels = WinogradPanels(descriptor) { return readingThrough(weight) { panels.fill(bytes, read: $0) } }
             if let packing = PanelPacking(descriptor) { return readingThrough(weight) { packing.fill(bytes, read: $0) } }
             var source: Tensor
             switch weight.content {

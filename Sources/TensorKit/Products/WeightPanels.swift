@@ -1,15 +1,15 @@
 import COneDNN
 
-/// Weights in sixteen bits for `HalfProduct`: for each 64 outputs a list of their weights for input 0, input 1, ...; behind all panels a
+/// Weights for `PanelProduct`: for each 64 outputs a list of their weights for input 0, input 1, ...; behind all panels a
 /// float32 number for each, by which its products are to be multiplied.
 ///
 /// Panels of binary16 numbers are scaled by a power of two so that their largest weight is below two: neither large nor small weights leave the
 /// range of half precision. In panels of bfloat16 numbers the weights of inputs 2 i and 2 i + 1 lie side by side.
-struct HalfPanels: Equatable {
+struct WeightPanels: Equatable {
     /// Outputs of a panel.
     static let width = 64
 
-    let number: HalfNumber
+    let number: PanelNumber
     let outputs: Int
     /// Channels of the input: what lies together.
     let channels: Int
@@ -17,8 +17,8 @@ struct HalfPanels: Equatable {
     let height, columns: Int
 
     /// nil where the outputs do not fill panels, or the channels no pairs that lie together.
-    init?(_ number: HalfNumber, outputs: Int, channels: Int, height: Int = 1, columns: Int = 1) {
-        guard outputs > 0, channels > 0, outputs % Self.width == 0, number == .binary16 || channels % 2 == 0 else { return nil }
+    init?(_ number: PanelNumber, outputs: Int, channels: Int, height: Int = 1, columns: Int = 1) {
+        guard outputs > 0, channels > 0, outputs % Self.width == 0, number != .brain || channels % 2 == 0 else { return nil }
         self.number = number
         (self.outputs, self.channels, self.height, self.columns) = (outputs, channels, height, columns)
     }
@@ -31,7 +31,7 @@ struct HalfPanels: Equatable {
     /// nil for other layouts.
     init?(_ descriptor: DNN.Descriptor) {
         let d = descriptor.dims
-        guard descriptor.data_type == dnnl_f16, descriptor.ndims == 5, let number = HalfNumber(rawValue: Int(d.4)) else {
+        guard descriptor.data_type == dnnl_f16, descriptor.ndims == 5, let number = PanelNumber(rawValue: Int(d.4)) else {
             return nil
         }
         self.init(number, outputs: Int(d.0), channels: Int(d.1), height: Int(d.2), columns: Int(d.3))
@@ -40,15 +40,15 @@ struct HalfPanels: Equatable {
     private var taps: Int { height * columns }
     /// Inputs of a panel: channels of each position of the kernel in turn.
     var inputs: Int { taps * channels }
-    private var weightBytes: Int { 2 * inputs * outputs }
+    private var weightBytes: Int { number.bytes * inputs * outputs }
 
     /// Of the panels and their factors.
     var bytes: Int { weightBytes + 4 * (outputs / Self.width) }
 
-    /// A panel's weights.
+    /// A panel's weights, from one of its inputs on (an even one of bfloat16 numbers).
     @inline(__always)
-    func panel(_ index: Int, in weights: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
-        weights + 2 * index * Self.width * inputs
+    func panel(_ index: Int, from input: Int = 0, in weights: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        weights + number.bytes * Self.width * (index * inputs + input)
     }
 
     /// By what products with a panel are to be multiplied.
@@ -96,7 +96,7 @@ struct HalfPanels: Equatable {
                         for row in 0..<Self.width { top = max(top, HalfMath.largest(rows + row * stride, count: count)) }
                     }
                 }
-                let scale = number == .brain ? 1 : HalfMath.scale(largest: top, below: 2)
+                let scale = number == .binary16 ? HalfMath.scale(largest: top, below: 2) : 1
                 eachChunk { first, count in
                     turn(rows, stride, first, count, scale, into: self.panel(panel, in: target))
                 }
@@ -111,15 +111,18 @@ struct HalfPanels: Equatable {
         into panel: UnsafeMutableRawPointer
     ) {
         if number == .brain { return pair(rows, stride, first, count, into: panel) }
-        let target = panel.assumingMemoryBound(to: UInt16.self)
         for element in 0..<count {
             let (channel, tap) = ((first + element) / taps, (first + element) % taps)
-            let to = target + (tap * channels + channel) * Self.width
+            let to = panel + (tap * channels + channel) * Self.width * number.bytes
             let source = rows + element
             for block in 0..<Self.width / 16 {
                 var lanes = Lanes()
                 for i in 0..<16 { lanes[i] = source[(block * 16 + i) * stride] }
-                UnsafeMutableRawPointer(to + block * 16).storeBytes(of: HalfMath.narrow(lanes * scale), as: SIMD16<Float16>.self)
+                if number == .float32 {
+                    (to + block * 64).storeBytes(of: lanes, as: Lanes.self)
+                } else {
+                    (to + block * 32).storeBytes(of: HalfMath.narrow(lanes * scale), as: SIMD16<Float16>.self)
+                }
             }
         }
     }

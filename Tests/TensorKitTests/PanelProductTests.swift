@@ -4,7 +4,7 @@ import Testing
 @testable import TensorKit
 
 /// Products of sixteen-bit numbers against the plain loops. They are right on every processor, so these tests run on every one.
-@Suite struct HalfProductTests {
+@Suite struct PanelProductTests {
     /// Of binary16 numbers operands are rounded to eleven bits, short sums too: 1.3e-3 of the result's size on average. Of bfloat16 numbers operands
     /// are rounded to eight bits: 2.1e-3. A single input that is left out shows.
     static let tolerance: Float = 4e-3
@@ -25,7 +25,7 @@ import Testing
                 PlainKernels.apply(.silu, Kernels.add(plain, residual)), tolerance: Self.tolerance, shape + ", residual and SiLU")
             // Pairs of bfloat16 numbers need an even number of inputs; else float32 takes over.
             if way == "brain" && inputs % 2 == 1 { continue }
-            let bytes = 2 * inputs * outputs + 4 * outputs / HalfPanels.width
+            let bytes = 2 * inputs * outputs + 4 * outputs / WeightPanels.width
             #expect(kernel.layoutBytes == bytes, "\(kernel.layoutBytes) bytes for \(shape)")
         }
     }

@@ -4,7 +4,7 @@
 /// n = 4 makes 36 products for sixteen results instead of 144; with the points 0, √½, -√½, √2, -√2 and infinity a sum's error grows about fourfold
 /// (with the usual 0, 1, -1, 2, -2 tenfold). n = 2 makes sixteen for four instead of 36, with the points 0, 1, -1 and infinity; its weights take less
 /// than half the memory, its error is less than half as large.
-enum HalfWinogradTurns: Int {
+enum WinogradTurns: Int {
     case two = 2
     case four = 4
 
@@ -31,31 +31,31 @@ enum HalfWinogradTurns: Int {
     ///   - scratch: as `scratch` says.
     func turn(
         _ source: UnsafeMutablePointer<Float>, row: Int, column: Int, channels: Int, scale: Float,
-        into target: UnsafeMutablePointer<UInt16>, of number: HalfNumber, apart: Int, _ scratch: UnsafeMutablePointer<Float>
+        into target: UnsafeMutableRawPointer, of number: PanelNumber, apart: Int, _ scratch: UnsafeMutablePointer<Float>
     ) {
         switch number {
         case .binary16:
             turn(source, row, column, channels, target, apart, scratch) {
-                unsafeBitCast(HalfMath.narrow($0 * scale), to: SIMD16<UInt16>.self)
+                HalfMath.narrow($0 * scale)
             }
         case .brain: turn(source, row, column, channels, target, apart, scratch) { BrainMath.narrow($0) }
+        case .float32: turn(source, row, column, channels, target, apart, scratch) { $0 }
         }
     }
 
     @inline(__always)
-    private func turn(
-        _ source: UnsafeMutablePointer<Float>, _ row: Int, _ column: Int, _ channels: Int,
-        _ target: UnsafeMutablePointer<UInt16>, _ apart: Int, _ scratch: UnsafeMutablePointer<Float>,
-        _ narrow: (Lanes) -> SIMD16<UInt16>
+    private func turn<Stored>(
+        _ source: UnsafeMutablePointer<Float>, _ row: Int, _ column: Int, _ channels: Int, _ target: UnsafeMutableRawPointer,
+        _ apart: Int, _ scratch: UnsafeMutablePointer<Float>, _ narrow: (Lanes) -> Stored
     ) {
+        let bytes = MemoryLayout<Stored>.size / 16
         for channel in stride(from: 0, to: channels, by: 16) {
             for j in 0..<side {
                 turnInput(source + j * column + channel, row) { i, lanes in scratch.store(lanes, (i * side + j) * 16) }
             }
             for i in 0..<side {
                 turnInput(scratch + i * side * 16, 16) { j, lanes in
-                    UnsafeMutableRawPointer(target + (i * side + j) * apart + channel)
-                        .storeBytes(of: narrow(lanes), as: SIMD16<UInt16>.self)
+                    (target + ((i * side + j) * apart + channel) * bytes).storeBytes(of: narrow(lanes), as: Stored.self)
                 }
             }
         }

@@ -1,30 +1,48 @@
 import COneDNN
 
-/// Up to six rows by 64 columns of products of bfloat16 numbers, summed in float32 and held in registers.
-struct BrainTile {
-    /// Pairs of numbers, rows `stride` words apart.
+/// What a word of a row gives with sixteen words of a panel.
+protocol WordProduct {
+    /// sums + a b, lane by lane.
+    static func add(_ sums: Lanes, _ a: BrainPairs, _ b: BrainPairs) -> Lanes
+}
+
+/// Words are pairs of bfloat16 numbers: both products are added.
+enum BrainWords: WordProduct {
+    @_transparent
+    static func add(_ sums: Lanes, _ a: BrainPairs, _ b: BrainPairs) -> Lanes { w2w_brain_dot(sums, a, b) }
+}
+
+/// Words are float32 numbers.
+enum FloatWords: WordProduct {
+    @_transparent
+    static func add(_ sums: Lanes, _ a: BrainPairs, _ b: BrainPairs) -> Lanes { w2w_float_dot(sums, a, b) }
+}
+
+/// Up to six rows by 64 columns of products, summed in float32 and held in registers.
+struct WordTile<Product: WordProduct> {
+    /// Rows `stride` words apart.
     private let a: UnsafeMutablePointer<UInt32>
     private let stride: Int
-    /// For each pair of inputs the pairs of 64 columns.
+    /// For each word of a row those of 64 columns.
     private let b: UnsafeMutableRawPointer
-    /// Pairs of inputs.
+    /// Words of a row.
     private let depth: Int
     private let c: UnsafeMutablePointer<Float>
     private let outputs: Int
     private let bias: UnsafeMutablePointer<Float>?
     /// What is added, laid out like `c`; may be `c`.
     private let before: UnsafeMutablePointer<Float>?
-    /// Lines that are brought into the cache meanwhile, and how many for each pair of inputs.
+    /// Lines that are brought into the cache meanwhile, and how many for each word.
     private let ahead: UnsafeMutableRawPointer?
     private let aheadLines: Int
 
     /// Adds the products of rows with a piece of a panel to 64 columns of the result.
     /// - Parameters:
     ///   - rows: number of rows.
-    ///   - a: pairs of bfloat16 numbers.
+    ///   - a: rows of words.
     ///   - stride: words from one row to the next.
-    ///   - b: [pairs, 64] words.
-    ///   - pairs: of inputs.
+    ///   - b: [depth, 64] words.
+    ///   - depth: words of a row.
     ///   - c: the first row's columns.
     ///   - outputs: floats from one row of the result to the next.
     ///   - bias: added to each row, or nil.
@@ -32,7 +50,7 @@ struct BrainTile {
     ///   - ahead: what is brought into the cache meanwhile, of the size of `b`; or nil.
     @inline(__always)
     static func run(
-        rows: Int, a: UnsafeMutablePointer<UInt32>, stride: Int, b: UnsafeMutableRawPointer, pairs: Int,
+        rows: Int, a: UnsafeMutablePointer<UInt32>, stride: Int, b: UnsafeMutableRawPointer, depth: Int,
         c: UnsafeMutablePointer<Float>, outputs: Int, bias: UnsafeMutablePointer<Float>? = nil,
         before: UnsafeMutablePointer<Float>? = nil, ahead: UnsafeMutableRawPointer? = nil
     ) {
@@ -40,9 +58,9 @@ struct BrainTile {
         let aheadLines = rows > 18 ? 1 : rows > 6 ? 2 : 4
         var (row, fetched) = (0, 0)
         while row < rows {
-            let next = fetched < 4 ? ahead.map { $0 + fetched * pairs * 64 } : nil
-            let tile = BrainTile(
-                a: a + row * stride, stride: stride, b: b, depth: pairs, c: c + row * outputs, outputs: outputs, bias: bias,
+            let next = fetched < 4 ? ahead.map { $0 + fetched * depth * 64 } : nil
+            let tile = WordTile(
+                a: a + row * stride, stride: stride, b: b, depth: depth, c: c + row * outputs, outputs: outputs, bias: bias,
                 before: before.map { $0 + row * outputs }, ahead: next, aheadLines: aheadLines)
             row += tile.run(rows - row)
             fetched += aheadLines
@@ -75,16 +93,16 @@ struct BrainTile {
         var x = Lanes.zero, y = Lanes.zero, z = Lanes.zero, w = Lanes.zero
 
         @inline(__always)
-        mutating func add(_ pair: UInt32, _ b: Columns) {
-            let a = BrainPairs(repeating: pair)
-            x = w2w_brain_dot(x, a, b.x)
-            y = w2w_brain_dot(y, a, b.y)
-            z = w2w_brain_dot(z, a, b.z)
-            w = w2w_brain_dot(w, a, b.w)
+        mutating func add(_ word: UInt32, _ b: Columns) {
+            let a = BrainPairs(repeating: word)
+            x = Product.add(x, a, b.x)
+            y = Product.add(y, a, b.y)
+            z = Product.add(z, a, b.z)
+            w = Product.add(w, a, b.w)
         }
 
         @inline(__always)
-        func store(_ tile: BrainTile, _ row: Int) {
+        func store(_ tile: WordTile, _ row: Int) {
             let at = row * tile.outputs
             tile.store(x, at, 0)
             tile.store(y, at, 16)
@@ -93,7 +111,7 @@ struct BrainTile {
         }
     }
 
-    /// The pairs of 64 columns.
+    /// The words of 64 columns.
     private struct Columns {
         let x, y, z, w: BrainPairs
 
@@ -115,7 +133,7 @@ struct BrainTile {
         c.store(sums, at + column)
     }
 
-    /// Calls `body` with the number of a pair of inputs and its partners.
+    /// Calls `body` with the number of a word and its partners.
     @inline(__always)
     private func each(_ body: (_ k: Int, _ b: Columns) -> Void) {
         if let ahead, aheadLines == 1 {

@@ -1,23 +1,23 @@
-/// 3x3 convolutions with products of sixteen-bit numbers by Winograd's minimal filtering (Lavin and Gray 2016). Tiles are turned in float32 (`HalfWinogradTurns`),
-/// multiplied as `HalfProduct` does it with shorter sums, and turned back in float32.
-struct HalfWinograd {
+/// 3x3 convolutions with products of sixteen-bit numbers by Winograd's minimal filtering (Lavin and Gray 2016). Tiles are turned in float32 (`WinogradTurns`),
+/// multiplied as `PanelProduct` does it with shorter sums, and turned back in float32.
+struct Winograd {
     /// Products that are summed one after the other at most: rounding counts for more here.
     static let step = 32
-    /// Numbers of the image are scaled to below this; turned, they stay below `HalfProduct.rowBound`.
+    /// Numbers of the image are scaled to below this; turned, they stay below `PanelProduct.rowBound`.
     private static let imageBound: Float = 2
     /// Tiles that are turned together at most.
     private static let block = 48
     /// Floats for one turn of sixteen channels or outputs.
-    static let scratch = HalfWinogradTurns.scratch
+    static let scratch = WinogradTurns.scratch
 
-    private let panels: HalfPanels
-    private let turns: HalfWinogradTurns
+    private let panels: WeightPanels
+    private let turns: WinogradTurns
     private let samples, height, width, channels, outputs, tilesDown, tilesAcross: Int
     private let x, y: UnsafeMutablePointer<Float>
     private let weights: UnsafeMutableRawPointer
     private let bias: UnsafeMutablePointer<Float>?
     private let residual: UnsafeMutablePointer<Float>?
-    /// Power of two that the image is multiplied by; one for bfloat16.
+    /// Power of two that the image is multiplied by; one for numbers of float32's range.
     private let scale: Float
 
     private var tiles: Int { samples * tilesDown * tilesAcross }
@@ -31,13 +31,13 @@ struct HalfWinograd {
     ///   - residual: [N, H, W, out] or nil.
     ///   - y: [N, H, W, out]
     static func run(
-        _ x: Tensor, _ panels: HalfWinogradPanels, weights: UnsafeMutableRawPointer, bias: Tensor?, adding residual: Tensor?,
+        _ x: Tensor, _ panels: WinogradPanels, weights: UnsafeMutableRawPointer, bias: Tensor?, adding residual: Tensor?,
         into y: Tensor
     ) {
-        let isBrain = panels.panels.number == .brain
-        let scale = isBrain ? 1 : HalfMath.scale(largest: HalfImage.largest(x), below: imageBound)
+        let isScaled = panels.panels.number == .binary16
+        let scale = isScaled ? HalfMath.scale(largest: PanelImage.largest(x), below: imageBound) : 1
         let side = panels.turns.results
-        HalfWinograd(
+        Winograd(
             panels: panels.panels, turns: panels.turns, samples: x.shape[0], height: x.shape[1], width: x.shape[2],
             channels: x.shape[3], outputs: y.shape[3], tilesDown: (x.shape[1] + side - 1) / side,
             tilesAcross: (x.shape[2] + side - 1) / side, x: x.pointer, y: y.pointer, weights: weights, bias: bias?.pointer,
@@ -46,7 +46,7 @@ struct HalfWinograd {
     }
 
     private func run() {
-        let (threads, panelCount) = (Parallel.threads, outputs / HalfPanels.width)
+        let (threads, panelCount) = (Parallel.threads, outputs / WeightPanels.width)
         let size = max(turns.places * channels + Self.scratch, workSize)
         // With many tiles each thread has some of them. Else all are turned first, then each thread multiplies with its own weights, so that these
         // come from memory once.
@@ -54,7 +54,7 @@ struct HalfWinograd {
         var blocks = (tiles + Self.block - 1) / Self.block
         if splitsTiles { blocks = (blocks + threads - 1) / threads * threads }
         let held = splitsTiles ? Self.block : tiles
-        let turnedSize = turns.places / 2 * held * channels
+        let turnedSize = turns.places * held * channels * panels.number.bytes / 4
         let scratch = Tensor(uninitialized: [(splitsTiles ? threads : 1) * turnedSize + threads * size])
         let (turned, works) = (scratch.pointer, scratch.pointer + (splitsTiles ? threads : 1) * turnedSize)
         if splitsTiles {
@@ -62,13 +62,13 @@ struct HalfWinograd {
                 let (own, work) = (turned + part * turnedSize, works + part * size)
                 for block in blocks * part / threads..<blocks * (part + 1) / threads {
                     let range = self.range(block, of: blocks)
-                    let tiles = Turned(numbers: own, first: range.lowerBound, count: range.count)
+                    let tiles = Turned(numbers: own, bytes: panels.number.bytes, first: range.lowerBound, count: range.count)
                     turn(range, into: tiles, work)
                     multiply(range, tiles, 0..<panelCount, work)
                 }
             }
         } else {
-            let all = Turned(numbers: turned, first: 0, count: tiles)
+            let all = Turned(numbers: turned, bytes: panels.number.bytes, first: 0, count: tiles)
             Parallel.run(threads) { part in
                 turn(tiles * part / threads..<tiles * (part + 1) / threads, into: all, works + part * size)
             }
@@ -83,16 +83,16 @@ struct HalfWinograd {
         withExtendedLifetime(scratch) {}
     }
 
-    /// Turned tiles: [places, count, channels] numbers, two to a float's place.
+    /// Turned tiles: [places, count, channels] numbers.
     private struct Turned {
-        let numbers: UnsafeMutablePointer<Float>
+        let numbers: UnsafeMutableRawPointer
+        let bytes: Int
         /// Number of the first tile, and how many there are.
         let first, count: Int
 
         @inline(__always)
-        func at(_ place: Int, _ tile: Int, _ channels: Int) -> UnsafeMutablePointer<UInt16> {
-            UnsafeMutableRawPointer(numbers).assumingMemoryBound(to: UInt16.self)
-                + (place * count + tile - first) * channels
+        func at(_ place: Int, _ tile: Int, _ channels: Int) -> UnsafeMutableRawPointer {
+            numbers + (place * count + tile - first) * channels * bytes
         }
     }
 
@@ -104,13 +104,13 @@ struct HalfWinograd {
 
     /// Panels whose results are held together before they are turned back: as many as about a megabyte holds.
     private var group: Int {
-        min(outputs / HalfPanels.width, max(1, (5 << 18) / (turns.places * min(tiles, Self.block) * HalfPanels.width * 4)))
+        min(outputs / WeightPanels.width, max(1, (5 << 18) / (turns.places * min(tiles, Self.block) * WeightPanels.width * 4)))
     }
 
     /// Floats for a turn, doubled words of rows, sums of a tile and results.
     private var workSize: Int {
         Self.scratch + HalfTile.scratch / 2
-            + min(tiles, Self.block) * (HalfProduct.rowStride + turns.places * group * HalfPanels.width)
+            + min(tiles, Self.block) * (PanelProduct.rowStride + turns.places * group * WeightPanels.width)
     }
 
     private func place(_ tile: Int) -> (sample: Int, row: Int, column: Int) {
@@ -154,23 +154,26 @@ struct HalfWinograd {
     ) {
         guard !range.isEmpty else { return }
         let rows = UnsafeMutableRawPointer(work + Self.scratch)
-            .bindMemory(to: UInt32.self, capacity: range.count * HalfProduct.rowStride)
-        let sums = UnsafeMutableRawPointer(rows + range.count * HalfProduct.rowStride).assumingMemoryBound(to: Float16.self)
-        let results = work + Self.scratch + range.count * HalfProduct.rowStride + HalfTile.scratch / 2
-        let chunk = HalfProduct.chunk(panels.number)
+            .bindMemory(to: UInt32.self, capacity: range.count * PanelProduct.rowStride)
+        let sums = UnsafeMutableRawPointer(rows + range.count * PanelProduct.rowStride).assumingMemoryBound(to: Float16.self)
+        let results = work + Self.scratch + range.count * PanelProduct.rowStride + HalfTile.scratch / 2
+        let chunk = PanelProduct.chunk(panels.number)
         let pieces = (channels + chunk - 1) / chunk
         let depth = (channels / 16 + pieces - 1) / pieces * 16
         func block(_ panel: Int, _ place: Int, _ channel: Int) -> UnsafeMutableRawPointer {
-            panels.panel(panel, in: weights) + (place * channels + channel) * HalfPanels.width * 2
+            panels.panel(panel, from: place * channels + channel, in: weights)
         }
         for firstPanel in stride(from: allPanels.lowerBound, to: allPanels.upperBound, by: group) {
             let own = firstPanel..<min(firstPanel + group, allPanels.upperBound)
-            let columns = own.count * HalfPanels.width
+            let columns = own.count * WeightPanels.width
             for place in 0..<turns.places {
                 for channel in stride(from: 0, to: channels, by: depth) {
                     let inputs = min(depth, channels - channel)
-                    let first = turned.at(place, range.lowerBound, channels) + channel
-                    if panels.number == .binary16 { double(first, range.count, inputs, into: rows) }
+                    let first = turned.at(place, range.lowerBound, channels) + channel * panels.number.bytes
+                    let words = first.assumingMemoryBound(to: UInt32.self)
+                    if panels.number == .binary16 {
+                        double(first.assumingMemoryBound(to: UInt16.self), range.count, inputs, into: rows)
+                    }
                     for panel in own {
                         let b = block(panel, place, channel)
                         var next = b
@@ -181,14 +184,17 @@ struct HalfWinograd {
                         } else if panel + 1 < allPanels.upperBound {
                             next = block(panel + 1, 0, 0)
                         }
-                        let c = results + place * range.count * columns + (panel - firstPanel) * HalfPanels.width
+                        let c = results + place * range.count * columns + (panel - firstPanel) * WeightPanels.width
                         let before = channel > 0 ? c : nil
                         switch panels.number {
                         case .brain:
-                            BrainTile.run(
-                                rows: range.count, a: UnsafeMutableRawPointer(first).assumingMemoryBound(to: UInt32.self),
-                                stride: channels / 2, b: b, pairs: inputs / 2, c: c, outputs: columns, before: before, ahead: next
-                            )
+                            WordTile<BrainWords>.run(
+                                rows: range.count, a: words, stride: channels / 2, b: b, depth: inputs / 2, c: c,
+                                outputs: columns, before: before, ahead: next)
+                        case .float32:
+                            WordTile<FloatWords>.run(
+                                rows: range.count, a: words, stride: channels, b: b, depth: inputs, c: c, outputs: columns,
+                                before: before, ahead: next)
                         case .binary16:
                             HalfTile.run(
                                 rows: range.count, a: rows, b: b, depth: inputs, step: Self.step, c: c, outputs: columns,
@@ -201,7 +207,7 @@ struct HalfWinograd {
             for tile in range {
                 finish(
                     tile, results + (tile - range.lowerBound) * columns, apart: range.count * columns,
-                    column: firstPanel * HalfPanels.width, count: columns, work)
+                    column: firstPanel * WeightPanels.width, count: columns, work)
             }
         }
     }
@@ -212,7 +218,7 @@ struct HalfWinograd {
         _ turned: UnsafeMutablePointer<UInt16>, _ count: Int, _ inputs: Int, into rows: UnsafeMutablePointer<UInt32>
     ) {
         for row in 0..<count {
-            let (from, to) = (turned + row * channels, rows + row * HalfProduct.rowStride)
+            let (from, to) = (turned + row * channels, rows + row * PanelProduct.rowStride)
             for i in stride(from: 0, to: inputs, by: 16) {
                 let half = UnsafeRawPointer(from + i).loadUnaligned(as: SIMD16<Float16>.self)
                 UnsafeMutableRawPointer(to + i).storeBytes(of: HalfMath.doubled(half), as: SIMD16<UInt32>.self)

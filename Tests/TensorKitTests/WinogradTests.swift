@@ -3,13 +3,17 @@ import Testing
 
 @testable import TensorKit
 
-/// Winograd's convolutions with sixteen-bit numbers against the plain loops, on every processor.
-@Suite struct HalfWinogradTests {
-    static let sizes = [ConvolutionAlgorithm.halfWinograd, .halfWinograd2, .brainWinograd, .brainWinograd2]
+/// Winograd's convolutions against the plain loops, on every processor.
+@Suite struct WinogradTests {
+    static let sizes = [
+        ConvolutionAlgorithm.winograd, .winograd2, .halfWinograd, .halfWinograd2, .brainWinograd, .brainWinograd2,
+    ]
 
-    /// Rounding shows up to four times as much as in direct products of such numbers. A tap or channel that is left out shows more.
+    /// Rounding shows up to four times as much as in direct products of sixteen-bit numbers. A tap or channel that is left out shows more.
     static func tolerance(_ algorithm: ConvolutionAlgorithm) -> Float {
         switch algorithm {
+        case .winograd: 1e-5
+        case .winograd2: 5e-6
         case .halfWinograd: 1.5e-2
         case .brainWinograd: 2.5e-2
         case .brainWinograd2: 8e-3
@@ -53,8 +57,9 @@ import Testing
                 x, weight: weight, bias: nil, geometry: kernel.geometry), tolerance: Self.tolerance(algorithm),
             "\(input) without bias")
         #expect(
-            kernel.layoutBytes == 2 * (algorithm.winograd?.turns.places ?? 0) * input[3] * outputs + 4 * outputs
-                / HalfPanels.width
+            kernel.layoutBytes == (algorithm.winograd.map { $0.number.bytes * $0.turns.places } ?? 0) * input[3] * outputs + 4
+                * outputs
+                / WeightPanels.width
         )
     }
 

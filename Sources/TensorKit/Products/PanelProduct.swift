@@ -6,7 +6,7 @@ import COneDNN
 /// float32 sums, so the error does not grow with the number of inputs (about 1.2e-3 of the result, less than bfloat16's operands alone would make
 /// it). Rows are scaled by a power of two to below `rowBound`, weights to below two: the sum of `chunk` products stays below half precision's
 /// largest number, whatever the numbers are: 2 * 64 * 256 < 65504.
-struct HalfProduct {
+struct PanelProduct {
     /// Products that are summed one after the other at most.
     static let step = 96
     static let rowBound: Float = 64
@@ -15,7 +15,7 @@ struct HalfProduct {
     /// Inputs that are prepared together; a panel's share of as many stays in the first cache (in the second, of bfloat16 numbers, whose prepared
     /// rows are half as long).
     static let chunk = 256
-    static func chunk(_ number: HalfNumber) -> Int { number == .brain ? 2 * chunk : chunk }
+    static func chunk(_ number: PanelNumber) -> Int { number == .brain ? 2 * chunk : chunk }
     /// Words from one prepared row to the next.
     static let rowStride = chunk + 16
 
@@ -24,10 +24,10 @@ struct HalfProduct {
         /// One after the other, `panels.inputs` numbers each.
         case matrix(UnsafeMutablePointer<Float>)
         /// What the positions of a convolution's result see.
-        case image(HalfImage)
+        case image(PanelImage)
     }
 
-    let panels: HalfPanels
+    let panels: WeightPanels
 
     /// What becomes of the products.
     enum Target {
@@ -38,7 +38,9 @@ struct HalfProduct {
     }
 
     /// Whether the threads share the rows rather than the outputs.
-    func splitsRows(_ rows: Int) -> Bool { rows >= 96 * Parallel.threads || panels.outputs / HalfPanels.width < Parallel.threads }
+    func splitsRows(_ rows: Int) -> Bool {
+        rows >= 96 * Parallel.threads || panels.outputs / WeightPanels.width < Parallel.threads
+    }
 
     /// Products with all rows.
     /// - Parameters:
@@ -50,7 +52,7 @@ struct HalfProduct {
     func multiply(
         _ source: Source, rows: Int, weights: UnsafeMutableRawPointer, bias: UnsafeMutablePointer<Float>?, into target: Target
     ) {
-        let count = panels.outputs / HalfPanels.width
+        let count = panels.outputs / WeightPanels.width
         let threads = rows * panels.inputs * panels.outputs < 1 << 18 ? 1 : Parallel.threads
         let splitsRows = splitsRows(rows)
         let parts = splitsRows ? min(threads, (rows + 11) / 12) : min(threads, count)
@@ -103,7 +105,7 @@ struct HalfProduct {
         let taps = panels.inputs / panels.channels
         let sums = UnsafeMutableRawPointer(work.words + Self.rowBlock * Self.rowStride).assumingMemoryBound(to: Float16.self)
         func block(_ panel: Int, _ input: Int) -> UnsafeMutableRawPointer {
-            panels.panel(panel, in: work.weights) + input * HalfPanels.width * 2
+            panels.panel(panel, from: input, in: work.weights)
         }
         for first in stride(from: rows.lowerBound, to: rows.upperBound, by: blockRows) {
             let count = min(blockRows, rows.upperBound - first)
@@ -116,7 +118,14 @@ struct HalfProduct {
             for tap in 0..<taps {
                 for channel in stride(from: 0, to: panels.channels, by: depth) {
                     let inputs = min(depth, panels.channels - channel)
-                    prepare(work.source, first, count, tap, channel, inputs, scale, work.words)
+                    var (words, apart) = (work.words, Self.rowStride)
+                    if panels.number == .float32, case .matrix(let x) = work.source {
+                        // Rows of float32 numbers are used where they are.
+                        words = UnsafeMutableRawPointer(x + first * panels.inputs + channel).assumingMemoryBound(to: UInt32.self)
+                        apart = panels.inputs
+                    } else {
+                        prepare(work.source, first, count, tap, channel, inputs, scale, words)
+                    }
                     let isFirst = tap == 0 && channel == 0
                     let at = tap * panels.channels + channel
                     for panel in range {
@@ -128,14 +137,18 @@ struct HalfProduct {
                         } else if at + inputs < panels.inputs {
                             next = block(range.lowerBound, at + inputs)
                         }
-                        let column = panel * HalfPanels.width
+                        let column = panel * WeightPanels.width
                         let (c, bias) = (results + column, isFirst ? work.bias.map { $0 + column } : nil)
                         let before = (isFirst ? residual : results).map { $0 + column }
                         switch panels.number {
                         case .brain:
-                            BrainTile.run(
-                                rows: count, a: work.words, stride: Self.rowStride, b: b, pairs: inputs / 2, c: c,
-                                outputs: outputs, bias: bias, before: before, ahead: next)
+                            WordTile<BrainWords>.run(
+                                rows: count, a: words, stride: apart, b: b, depth: inputs / 2, c: c, outputs: outputs,
+                                bias: bias, before: before, ahead: next)
+                        case .float32:
+                            WordTile<FloatWords>.run(
+                                rows: count, a: words, stride: apart, b: b, depth: inputs, c: c, outputs: outputs, bias: bias,
+                                before: before, ahead: next)
                         case .binary16:
                             HalfTile.run(
                                 rows: count, a: work.words, b: b, depth: inputs, step: Self.step, c: c, outputs: outputs,
@@ -154,7 +167,7 @@ struct HalfProduct {
     }
 
     private func scale(_ source: Source, _ first: Int, _ count: Int) -> Float {
-        if panels.number == .brain { return 1 }
+        if panels.number != .binary16 { return 1 }
         return switch source {
         case .matrix(let x):
             HalfMath.scale(
@@ -172,6 +185,8 @@ struct HalfProduct {
         func narrow(_ from: UnsafeMutablePointer<Float>, _ to: UnsafeMutablePointer<UInt32>) {
             switch panels.number {
             case .brain: BrainMath.narrow(from, count: inputs, into: to)
+            case .float32:
+                UnsafeMutableRawPointer(to).copyMemory(from: from, byteCount: 4 * inputs)
             case .binary16: HalfMath.double(from, count: inputs, factor: scale, into: to)
             }
         }
@@ -192,11 +207,11 @@ struct HalfProduct {
 }
 
 /// An image whose patches are a convolution's rows.
-struct HalfImage {
+struct PanelImage {
     private let x: UnsafeMutablePointer<Float>
     private let geometry: ConvolutionGeometry
     private let height, width, outHeight, outWidth: Int
-    /// Power of two that brings all numbers below `HalfProduct.rowBound`; one for bfloat16.
+    /// Power of two that brings all numbers below `PanelProduct.rowBound`; one for numbers of float32's range.
     let scale: Float
 
     /// - Parameters:
@@ -204,11 +219,11 @@ struct HalfImage {
     ///   - geometry: of the convolution.
     ///   - output: shape of the result.
     ///   - number: what its numbers will become.
-    init(_ x: Tensor, _ geometry: ConvolutionGeometry, output: [Int], for number: HalfNumber) {
+    init(_ x: Tensor, _ geometry: ConvolutionGeometry, output: [Int], for number: PanelNumber) {
         self.x = x.pointer
         self.geometry = geometry
         (height, width, outHeight, outWidth) = (x.shape[1], x.shape[2], output[1], output[2])
-        scale = number == .brain ? 1 : HalfMath.scale(largest: Self.largest(x), below: HalfProduct.rowBound)
+        scale = number == .binary16 ? HalfMath.scale(largest: Self.largest(x), below: PanelProduct.rowBound) : 1
     }
 
     /// The largest magnitude of all elements.
