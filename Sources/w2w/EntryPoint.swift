@@ -1,5 +1,7 @@
 import ArgumentParser
 import Foundation
+import Library
+import TensorKit
 
 /// Where the process begins: the re-exec, the arguments, the command, and the one place that words its end.
 @main
@@ -16,6 +18,8 @@ enum EntryPoint {
     static func run(_ arguments: [String]) -> ExitStatus {
         do {
             var command = try W2W.parseAsRoot(arguments)
+            // Kept beyond the process, so that the same command gives the same numbers the next time.
+            KernelLedger.shared.file = URL(fileURLWithPath: Directories().cache + "/kernels.tsv")
             LogFile.note("w2w \(arguments.joined(separator: " "))")
             try command.run()
             return .done

@@ -91,7 +91,7 @@ struct FamilyTests {
         let vae = try vae(name)
         let folder = try TemporaryFolder()
         let weights = folder.url.appendingPathComponent("vae.safetensors")
-        try SafetensorsWriter.write(vae.stored(as: .float32), to: weights)
+        try vae.write(to: weights, as: .float32)
         let text = JSONValue.object(vae.configuration.jsonMembers).text()
         let read = try WeightVAEConfiguration(JSONConfiguration(text: text, file: "vae.json"))
         #expect(read == vae.configuration)

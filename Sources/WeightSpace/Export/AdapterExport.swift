@@ -17,13 +17,9 @@ public enum AdapterExport {
     public static func writePEFT(
         _ vector: Tensor, layout: LoRALayout, base: String, metadata: [String: String], to folder: URL
     ) throws {
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let tensors = factors(vector, layout).map {
             StoredTensor("base_model.model.\($0.module).lora_\($0.factor.rawValue).weight", $0.values)
         }
-        try SafetensorsWriter.write(
-            tensors, metadata: metadata.merging(["format": "pt"]) { $1 },
-            to: folder.appendingPathComponent("adapter_model.safetensors"))
         let alpha: JSONValue = Int(exactly: layout.alpha).map { .integer($0) } ?? .number(Double(layout.alpha))
         let settings: [JSONValue.Member] = [
             .init("base_model_name_or_path", .string(base)), .init("bias", .string("none")),
@@ -34,7 +30,15 @@ public enum AdapterExport {
             .init("task_type", .null), .init("use_dora", .bool(false)), .init("use_rslora", .bool(false)),
         ]
         let text = JSONValue.object(settings).text() + "\n"
-        try AtomicFile.write(to: folder.appendingPathComponent("adapter_config.json")) { try $0.append(text) }
+        func write(_ folder: URL) throws {
+            try SafetensorsWriter.write(
+                tensors, metadata: metadata.merging(["format": "pt"]) { $1 },
+                to: folder.appendingPathComponent("adapter_model.safetensors"))
+            try AtomicFile.write(to: folder.appendingPathComponent("adapter_config.json")) { try $0.append(text) }
+        }
+        // A new folder appears whole; in one that holds an adapter already the files are replaced one by one.
+        let isFilled = (try? FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty) == false
+        try isFilled ? write(folder) : DraftFolder.fill(folder, write: write)
     }
 
     /// A file as kohya's scripts write it: `lora_unet_<module>.lora_down.weight`, `.lora_up.weight` and `.alpha`.

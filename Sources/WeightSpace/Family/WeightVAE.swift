@@ -49,14 +49,7 @@ public final class WeightVAE: Module {
         switch configuration.scaling {
         case .factor(let factor): scaling = .factor(factor)
         case .range(let minimum, let range): scaling = .range(minimum: minimum, range: range)
-        case .affine:
-            let offset = try state.entry(DataScaling.offsetKey, shape: [configuration.vectorLength]).tensor()
-            let scale = try state.entry(DataScaling.scaleKey, shape: [configuration.vectorLength])
-            guard scale.floats().allSatisfy({ $0.isFinite && $0 > 0 }) else {
-                throw CheckpointError(
-                    file: scale.path, problem: .invalidEntry(tensor: scale.name, reason: "a scale is not above 0"))
-            }
-            scaling = .affine(offset: offset, scale: scale.tensor())
+        case .affine: scaling = try DataScaling(affineOf: state, length: configuration.vectorLength)
         }
         self.init(configuration, scaling: scaling)
         let own: Set = [DataScaling.offsetKey, DataScaling.scaleKey]
@@ -106,15 +99,14 @@ public final class WeightVAE: Module {
     /// - Returns: raw LoRA vectors, [N, n].
     public func decode(_ codes: Tensor) -> Tensor { scaling.raw(decodeScaled(codes)) }
 
-    /// Everything that `vae.safetensors` holds.
-    /// - Parameter type: of the weights; offset and scale stay float32.
-    /// - Returns: published keys, then the scaling.
-    public func stored(as type: ElementType) -> [StoredTensor] {
-        var tensors = storedTensors(as: type)
-        if case .affine(let offset, let scale) = scaling {
-            tensors += [StoredTensor(DataScaling.offsetKey, offset), StoredTensor(DataScaling.scaleKey, scale)]
-        }
-        return tensors
+    /// Writes `vae.safetensors`. Its tensors are those of the published state dictionaries and no others, so that PyTorch loads them strictly;
+    /// offset and scale of the data travel in the header.
+    /// - Parameters:
+    ///   - url: what stands there is replaced.
+    ///   - type: of the weights; offset and scale stay float32.
+    /// - Throws: `CheckpointError` when it cannot be written.
+    public func write(to url: URL, as type: ElementType) throws {
+        try SafetensorsWriter.write(storedTensors(as: type), metadata: scaling.metadata, to: url)
     }
 }
 

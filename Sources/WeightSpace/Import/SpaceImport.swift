@@ -60,7 +60,7 @@ public struct SpaceImport {
                     advice: "It belongs to another model or to other layers.")
             }
             _ = try WeightVAE(state, configuration: configuration)
-            if let entry = state.entries.first(where: { !Self.isFinite($0) }) {
+            if let entry = try state.entries.first(where: { try !Self.isFinite($0) }) {
                 throw SpaceError(
                     "\(url.path): \(entry.name) holds numbers that are not finite",
                     advice: "The training ran away; take an earlier checkpoint.")
@@ -84,14 +84,13 @@ public struct SpaceImport {
     }
 
     /// Whether all numbers are finite; a large tensor is read a block of rows at a time.
-    private static func isFinite(_ entry: TensorEntry) -> Bool {
+    private static func isFinite(_ entry: TensorEntry) throws -> Bool {
         guard entry.elementType.isFloatingPoint, entry.count > 0 else { return true }
         let rows = entry.shape.first ?? 1
         let block = max(1, (16 << 20) / max(1, entry.count / rows))
         guard entry.shape.count == 2, block < rows else { return Kernels.sumOfSquares(entry.tensor()).isFinite }
-        return stride(from: 0, to: rows, by: block).allSatisfy { start in
-            guard let part = try? entry.tensor(rows: start..<min(rows, start + block)) else { return true }
-            return Kernels.sumOfSquares(part).isFinite
+        return try stride(from: 0, to: rows, by: block).allSatisfy { start in
+            Kernels.sumOfSquares(try entry.tensor(rows: start..<min(rows, start + block))).isFinite
         }
     }
 
@@ -199,7 +198,11 @@ public struct SpaceImport {
     }
 
     /// Whether the space gets vectors of its own.
-    private var hasVectors: Bool { weights != nil || !adapters.isEmpty }
+    public var hasVectors: Bool { weights != nil || !adapters.isEmpty }
+    /// Whether it gets a weight VAE or a PCA.
+    public var hasCoordinates: Bool { vae != nil || pca != nil }
+    /// Whether its identities come from files of adapters.
+    public var isOfAdapters: Bool { !adapters.isEmpty }
 
     /// Rows that are read at a time: about 64 MB.
     private var block: Int { max(1, (16 << 20) / max(1, layout.vectorLength)) }
@@ -215,18 +218,8 @@ public struct SpaceImport {
     public func write(
         to folder: URL, name: String, as type: ElementType, copiesBase: Bool, progress: (String, Int, Int) throws -> Void
     ) throws {
-        let manager = FileManager.default
-        let draft = folder.deletingLastPathComponent().appendingPathComponent(".\(folder.lastPathComponent).\(getpid()).part")
-        try? manager.removeItem(at: draft)
-        try manager.createDirectory(at: draft, withIntermediateDirectories: true)
-        do {
-            try writeParts(to: draft, name: name, as: type, copiesBase: copiesBase, progress: progress)
-            // An empty folder may stand at the place.
-            if manager.fileExists(atPath: folder.path) { try manager.removeItem(at: folder) }
-            try manager.moveItem(at: draft, to: folder)
-        } catch {
-            try? manager.removeItem(at: draft)
-            throw error
+        try DraftFolder.fill(folder) {
+            try writeParts(to: $0, name: name, as: type, copiesBase: copiesBase, progress: progress)
         }
     }
 
@@ -282,7 +275,7 @@ public struct SpaceImport {
             try AtomicFile.write(to: folder.appendingPathComponent(path)) { try $0.append(text) }
         }
         try write(JSONValue.object(configuration.jsonMembers).text() + "\n", "vae.json")
-        try SafetensorsWriter.write(vae.stored(as: .float32), to: folder.appendingPathComponent("vae.safetensors"))
+        try vae.write(to: folder.appendingPathComponent("vae.safetensors"), as: .float32)
         let d = configuration.latentDim
         var axes: [LatentAxis]
         if count > 0 {

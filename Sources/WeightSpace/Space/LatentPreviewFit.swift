@@ -36,6 +36,7 @@ public struct LatentPreviewFit {
                 width: max(64, defaults.width / reduction / 64 * 64), height: max(64, defaults.height / reduction / 64 * 64))
             var run = try pipeline.start(request)
             while !run.isFinished {
+                try progress(number)
                 run.step()
                 // Looks are taken at estimates, half-finished ones among them.
                 guard [steps / 3, 2 * steps / 3, steps].contains(run.stepsDone), let estimate = run.estimate else { continue }

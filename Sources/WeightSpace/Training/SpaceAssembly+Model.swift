@@ -14,11 +14,9 @@ extension SpaceAssembly {
         let training = measured(trainer, trainer.split.train)
         try standardize(trainer, rows: training)
         try progress("writing the weights", 0, 1)
-        try SafetensorsWriter.write(vae.stored(as: .float16), to: url("vae.safetensors"))
+        try vae.write(to: url("vae.safetensors"), as: .float16)
         // What is measured and recorded is what the file holds, not what it was rounded from.
-        let scaling: Set = [DataScaling.offsetKey, DataScaling.scaleKey]
-        try vae.takeValues(
-            from: StateDictionary(safetensors: url("vae.safetensors")).renamed { scaling.contains($0) ? nil : $0 })
+        try vae.takeValues(from: StateDictionary(safetensors: url("vae.safetensors")))
         let codes = try encodeAll(vae, progress)
         try SafetensorsWriter.write(
             [StoredTensor("mean", codes.mean), StoredTensor("log_variance", codes.logVariance)], to: url("codes.safetensors"))

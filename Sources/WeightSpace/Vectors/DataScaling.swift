@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundation
 import TensorKit
 
 /// How LoRA vectors are brought into the range of a weight VAE, and back.
@@ -10,9 +11,51 @@ public enum DataScaling {
     /// scaled = (raw - offset) / scale; `offset` and `scale` are [n].
     case affine(offset: Tensor, scale: Tensor)
 
-    /// The tensors of `.affine` in `vae.safetensors`, beside the published keys.
+    /// Where offset and scale of `.affine` stand in the header of `vae.safetensors`: float32, little end first, as base64.
     static let offsetKey = "data_scaling.offset"
     static let scaleKey = "data_scaling.scale"
+
+    /// The offset and scale that travel with a weight VAE; older files have them as tensors of the same names.
+    /// - Parameters:
+    ///   - state: what `vae.safetensors` holds.
+    ///   - length: of the vectors.
+    /// - Throws: `CheckpointError` when one is missing, of another length, or no offset and scale.
+    init(affineOf state: StateDictionary, length: Int) throws {
+        func values(_ key: String) throws -> Tensor {
+            guard let text = state.metadata[key] else { return try state.entry(key, shape: [length]).tensor() }
+            guard let data = Data(base64Encoded: text), data.count == 4 * length else {
+                throw CheckpointError(
+                    file: state.file, problem: .malformed(reason: "\"\(key)\" in its header is not \(length) numbers as base64"))
+            }
+            let result = Tensor(uninitialized: [length])
+            for i in 0..<length {
+                let bits = (0..<4).reduce(UInt32(0)) { $0 | UInt32(data[4 * i + $1]) << UInt32(8 * $1) }
+                result.pointer[i] = Float(bitPattern: bits)
+            }
+            return result
+        }
+        let (offset, scale) = (try values(Self.offsetKey), try values(Self.scaleKey))
+        guard scale.array.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+            throw CheckpointError(
+                file: state.file, problem: .invalidEntry(tensor: Self.scaleKey, reason: "a scale is not above 0"))
+        }
+        guard offset.array.allSatisfy(\.isFinite) else {
+            throw CheckpointError(
+                file: state.file, problem: .invalidEntry(tensor: Self.offsetKey, reason: "an offset is not finite"))
+        }
+        self = .affine(offset: offset, scale: scale)
+    }
+
+    /// What travels in the header of `vae.safetensors`.
+    var metadata: [String: String] {
+        guard case .affine(let offset, let scale) = self else { return [:] }
+        func text(_ values: Tensor) -> String {
+            var data = Data(capacity: 4 * values.count)
+            for value in values.array { withUnsafeBytes(of: value.bitPattern.littleEndian) { data.append(contentsOf: $0) } }
+            return data.base64EncodedString()
+        }
+        return [Self.offsetKey: text(offset), Self.scaleKey: text(scale)]
+    }
 
     /// Brings raw vectors into the VAE's range.
     /// - Parameter raw: [N, n]

@@ -67,7 +67,6 @@ struct BenchCommand: ParsableCommand {
             settings: BenchSettings(
                 latent: latent.map { ($0.height, $0.width) }, batch: batch,
                 precision: Precision(rawValue: precision.rawValue) ?? .f32))
-        KernelLedger.shared.file = URL(fileURLWithPath: Directories().cache + "/kernels.tsv")
         var results: [BenchResult] = []
         for (index, name) in chosen.enumerated() {
             ProgressLine.show(EngineAPI.Progress(activity: "measuring \(name)", done: index, total: chosen.count))

@@ -46,7 +46,6 @@ struct ComputeCommand: ParsableCommand {
         let suite = BenchSuite(
             source: space.source, stopwatch: Stopwatch(repeats: 1),
             settings: BenchSettings(precision: Precision(rawValue: precision.rawValue) ?? .f32))
-        KernelLedger.shared.file = URL(fileURLWithPath: Directories().cache + "/kernels.tsv")
         let pipeline = try suite.pipeline()
         if part == .tokens {
             let prompts = try JSONDecoder().decode([String].self, from: Data(contentsOf: input))

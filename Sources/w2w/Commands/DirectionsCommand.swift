@@ -71,6 +71,18 @@ struct DirectionsCommand: ParsableCommand {
         if find == nil, !hold.isEmpty || name != nil || keep {
             throw ValidationError("--hold, --name and --keep belong to a direction that is being found: give --find ATTRIBUTE.")
         }
+        switch find?.lowercased() {
+        case nil:
+            try IdleOptions.refuse(
+                [("--method", method != .leastSquares), ("--count", count != 8), ("--penalty", penalty != 10)], "without '--find'")
+        case "sefa", "jacobian":
+            try IdleOptions.refuse(
+                [("--method", method != .leastSquares), ("--hold", !hold.isEmpty), ("--name", name != nil), ("--penalty", penalty != 10)],
+                "on directions without labels")
+        default:
+            try IdleOptions.refuse([("--count", count != 8)], "on an attribute")
+            try IdleOptions.refuse([("--penalty", method != .logistic && penalty != 10)], "without '--method logistic'")
+        }
         guard count >= 1 else { throw ValidationError("'--count \(count)' should be 1 or more.") }
         guard penalty > 0, penalty.isFinite else { throw ValidationError("'--penalty \(penalty)' should be above 0.") }
         if let out { try OutputFile.validate(out, kinds: ["json"]) }

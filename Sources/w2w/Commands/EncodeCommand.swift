@@ -131,6 +131,7 @@ enum WeightsArgument {
             let name = url.hasDirectoryPath ? url.lastPathComponent : url.deletingPathExtension().lastPathComponent
             return (try LoRAVectorFile.read(url, layout: opened.layout, row: row), name)
         }
+        try IdleOptions.refuse([("--row", row != nil)], "on an identity or a code")
         if let place = opened.row(of: argument), opened.weights != nil { return (try opened.vector(at: place), argument) }
         guard opened.row(of: argument) != nil || FileManager.default.fileExists(atPath: path) else {
             throw CommandFailure(

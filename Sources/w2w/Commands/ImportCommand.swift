@@ -46,8 +46,8 @@ struct ImportCommand: ParsableCommand {
     @Option(help: "Copy the base model into the space, or only refer to it.")
     var placement: SpaceWriter.Placement = .refer
 
-    @Option(help: ArgumentHelp("lora_alpha of vectors; files of adapters say it themselves.", valueName: "x"))
-    var alpha: Float = 27
+    @Option(help: ArgumentHelp("lora_alpha of vectors; without it 27. Files of adapters say it themselves.", valueName: "x"))
+    var alpha: Float?
 
     @Option(help: "How the vectors are stored.")
     var store: Store = .f32
@@ -56,7 +56,9 @@ struct ImportCommand: ParsableCommand {
     var name: String?
 
     func validate() throws {
-        guard alpha.isFinite, alpha != 0 else { throw ValidationError("'--alpha \(alpha)' should be a number other than 0.") }
+        if let alpha, !alpha.isFinite || alpha == 0 {
+            throw ValidationError("'--alpha \(alpha)' should be a number other than 0.")
+        }
         for file in files where !FileManager.default.fileExists(atPath: (file as NSString).expandingTildeInPath) {
             throw ValidationError("There is no file or folder '\(file)'.")
         }
@@ -71,7 +73,9 @@ struct ImportCommand: ParsableCommand {
                 advice: "Give --out another folder, or empty this one.")
         }
         Interruption.shared.listen()
-        let plan = try SpaceImport(urls, base: try model(beside: urls[0]), alpha: alpha)
+        let plan = try SpaceImport(urls, base: try model(beside: urls[0]), alpha: alpha ?? 27)
+        try IdleOptions.refuse([("--alpha", alpha != nil && plan.isOfAdapters)], "on adapters, which say it themselves")
+        try IdleOptions.refuse([("--store", store != .f32 && !plan.hasVectors)], "where no vectors are stored")
         try Interruption.shared.check(kept: "nothing was written.")
         for note in plan.notes { print("note: \(note)") }
         let meter = Meter()
@@ -85,7 +89,8 @@ struct ImportCommand: ParsableCommand {
         }
         ProgressLine.clear()
         print("space: \(folder.path): \(plan.contents)")
-        print("`w2w --space \(out)` opens it\(plan.count > 1 ? "; `w2w train` and `w2w pca` give it coordinates" : "").")
+        let needsCoordinates = plan.hasVectors && plan.count > 1 && !plan.hasCoordinates
+        print("`w2w --space \(out)` opens it\(needsCoordinates ? "; `w2w train` and `w2w pca` give it coordinates" : "").")
     }
 
     private func model(beside url: URL) throws -> ModelFolder {

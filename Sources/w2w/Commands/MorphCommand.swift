@@ -52,6 +52,8 @@ struct MorphCommand: ParsableCommand {
             throw ValidationError("'--seconds-per-frame \(secondsPerFrame)' is outside 0.02 to 10.")
         }
         try OutputFile.validate(out, kinds: ["png", "gif", "apng"])
+        let isStrip = (out as NSString).pathExtension.lowercased() == "png"
+        try IdleOptions.refuse([("--seconds-per-frame", isStrip && secondsPerFrame != 0.12)], "on a strip")
     }
 
     func run() throws {

@@ -99,7 +99,7 @@ struct PCACommand: ParsableCommand {
         let source = try TrainingSource(URL(fileURLWithPath: (weights as NSString).expandingTildeInPath))
         let folder = URL(fileURLWithPath: (out as NSString).expandingTildeInPath)
         let isThere = FileManager.default.fileExists(atPath: folder.appendingPathComponent("space.json").path)
-        if isThere { try checkSpace(folder, source) }
+        if isThere { try checkSpace(folder, source) } else { try checkPlace(folder, source) }
         guard isThere || source.baseURL != nil else {
             throw CommandFailure(
                 "\(source.weightsURL.path): there is no base model beside the weights.",
@@ -109,26 +109,87 @@ struct PCACommand: ParsableCommand {
         let plan = PCAPlan(
             components: components, standardizes: scaling == .standard, method: method, passes: passes, tolerance: tolerance,
             seed: seed)
+        if plan.method(rows: chosen?.rows.count ?? source.labels.count) == .exact {
+            try IdleOptions.refuse(
+                [("--passes", passes != 16), ("--tolerance", tolerance != 1e-4), ("--seed", seed != 0)], "with the exact method")
+        }
         let fit = try PCAFit(plan, weights: source.weights, rows: chosen?.rows, origin: chosen?.origin ?? "")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let checkpoint = folder.appendingPathComponent(PCACheckpoint.fileName)
-        if resume { try PCACheckpoint.restore(fit, from: checkpoint) }
+        if resume {
+            guard checkpoint.fileKind != nil else {
+                throw CommandFailure(
+                    "\(folder.path): there is no checkpoint to go on from.", advice: "Begin without --resume.", status: .wrongUsage)
+            }
+            try PCACheckpoint.restore(fit, from: checkpoint)
+        }
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        // Only if nothing was kept in it.
+        defer { rmdir(folder.path) }
         Interruption.shared.listen()
         try work(fit, checkpoint: checkpoint)
         ProgressLine.clear()
         let pca = try fit.result()
-        if isThere {
+        do {
+            try write(pca, around: isThere ? nil : source, to: folder, checkpoint: checkpoint)
+        } catch {
+            ProgressLine.clear()
+            // What was found is not lost with the disk that is full.
+            guard (try? PCACheckpoint.write(fit, to: checkpoint)) != nil || checkpoint.fileKind != nil else { throw error }
+            let kept = "The work until then is kept in \(checkpoint.path); go on with --resume."
+            if error is Cancelled { throw Cancelled(kept: kept) }
+            throw CommandFailure("the space could not be written: \(CommandEnd.sentence(of: error))", advice: kept)
+        }
+        ProgressLine.clear()
+        report(fit, pca, seconds: (ContinuousClock.now - began) / .seconds(1), folder: folder)
+    }
+
+    /// Adds the PCA to the space that is there, or makes a space around the vectors.
+    private func write(_ pca: WeightPCA, around source: TrainingSource?, to folder: URL, checkpoint: URL) throws {
+        func progress(_ activity: String, _ done: Int, _ total: Int) throws {
+            try Interruption.shared.check()
+            ProgressLine.show(Progress(activity: activity, done: done, total: total))
+        }
+        try progress("writing the components", 0, 1)
+        guard let source else {
             try SpaceWriter.replace([("pca.safetensors", .pca)], in: folder) {
                 try pca.write(to: $0.appendingPathComponent("pca.safetensors"), as: store.type)
             }
-        } else {
+            try? FileManager.default.removeItem(at: checkpoint)
+            return
+        }
+        func fill(_ folder: URL) throws {
             try pca.write(to: folder.appendingPathComponent("pca.safetensors"), as: store.type)
-            var writer = try SpaceWriter(new: folder, around: source, name: name ?? source.name, base: base, weights: vectors)
+            var writer = try SpaceWriter(
+                new: folder, around: source, name: name ?? source.name, base: base, weights: vectors, progress: progress)
             try writer.add("pca.safetensors", as: .pca)
             try writer.finish()
         }
-        try? FileManager.default.removeItem(at: checkpoint)
-        report(fit, pca, seconds: (ContinuousClock.now - began) / .seconds(1), folder: folder)
+        // Beside its own vectors a space cannot come into being elsewhere.
+        if isHome(folder, of: source) {
+            try fill(folder)
+            try? FileManager.default.removeItem(at: checkpoint)
+        } else {
+            try DraftFolder.fill(folder) {
+                try fill($0)
+                try? FileManager.default.removeItem(at: checkpoint)
+            }
+        }
+    }
+
+    private func isHome(_ folder: URL, of source: TrainingSource) -> Bool {
+        source.layoutURL.deletingLastPathComponent().resolvingSymlinksInPath().standardizedFileURL.path
+            == folder.resolvingSymlinksInPath().standardizedFileURL.path
+    }
+
+    /// Refuses a folder of other things for a new space.
+    private func checkPlace(_ folder: URL, _ source: TrainingSource) throws {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        let others = names.filter { $0 != PCACheckpoint.fileName }
+        guard others.isEmpty || isHome(folder, of: source) else {
+            throw CommandFailure(
+                "the folder '\(out)' holds \(others.count) files already; nothing was written.",
+                advice: "Give --out another folder, or empty this one.")
+        }
     }
 
     /// Refuses a space of other vectors.

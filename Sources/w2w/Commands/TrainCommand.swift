@@ -151,24 +151,30 @@ struct TrainCommand: ParsableCommand {
         if flow && (noFlow || embedder) {
             throw ValidationError("'--flow' trains the learned prior alone; leave the others out.")
         }
-        if flow || embedder, let option = optionsOfTheVAE.first {
-            throw ValidationError("'\(option)' has no effect with '\(flow ? "--flow" : "--embedder")'; leave it out.")
+        if flow || embedder {
+            try IdleOptions.refuse(optionsOfTheVAE, "with '\(flow ? "--flow" : "--embedder")'")
+            return
         }
+        let network = "with the \(variant.rawValue) network"
+        let hasBlocks = variant == .residual || variant == .transformer
+        try IdleOptions.refuse([("--blocks", !hasBlocks && blocks != 4)], network)
+        try IdleOptions.refuse([("--heads", variant != .transformer && heads != 4)], network)
+        try IdleOptions.refuse([("--batch-norm", variant != .vanilla && batchNorm)], network)
+        try IdleOptions.refuse([("--linear-rate", !linearPath && linearRate != 0.01)], "without '--linear-path'")
     }
 
-    /// Options of the weight VAE that were given something else than they are without.
-    private var optionsOfTheVAE: [String] {
-        let given: [(String, Bool)] = [
+    /// Options of the weight VAE, and whether they were given something else than they are without.
+    private var optionsOfTheVAE: [(name: String, isGiven: Bool)] {
+        [
             ("--variant", variant != .vanilla), ("--latent", latent != 64), ("--hidden", hidden != nil),
             ("--batch-norm", batchNorm),
             ("--linear-path", linearPath), ("--linear-rate", linearRate != 0.01), ("--encoder-rate", encoderRate != 1),
             ("--blocks", blocks != 4), ("--heads", heads != 4), ("--beta", beta != "auto"), ("--schedule", schedule != .annealed),
             ("--free-bits", freeBits != 0), ("--adversarial", adversarial != 0), ("--initialization", initialization != nil),
             ("--weight-decay", weightDecay != 0), ("--moments", moments != .f32), ("--mixing", mixing != 1),
-            ("--name", name != nil),
+            ("--name", name != nil), ("--base", base != .copy), ("--no-flow", noFlow),
             ("--checkpoint-every", checkpointEvery != nil), ("--resume", resume),
         ]
-        return given.filter(\.1).map(\.0)
     }
 
     private func widths() throws -> [Int] {
@@ -208,7 +214,7 @@ struct TrainCommand: ParsableCommand {
             guard given.resolvingSymlinksInPath().path == folder.resolvingSymlinksInPath().path else {
                 throw CommandFailure(
                     "the learned prior belongs into the space whose codes it is fitted to, but --out names another folder.",
-                    advice: "Give --out \(given.path).")
+                    advice: "Give --out \(given.path).", status: .wrongUsage)
             }
             try FlowTraining(space: folder, plan: flowPlan).run()
             return
@@ -223,7 +229,11 @@ struct TrainCommand: ParsableCommand {
             schedule: schedule, initialization: initialization, steps: total, batch: batch ?? 64,
             learningRate: learningRate ?? 2e-5,
             weightDecay: weightDecay, moments: moments, mixing: mixing, seed: seed, logInterval: min(50, max(1, total / 20)))
-        try plan.validate(count: source.labels.count)
+        do {
+            try plan.validate(count: source.labels.count)
+        } catch let error as SpaceError {
+            throw CommandFailure(error.message, advice: error.advice, status: .wrongUsage)
+        }
         try assembly.checkRoom(for: plan)
         Interruption.shared.listen()
         let trainer = try prepared(plan, source)

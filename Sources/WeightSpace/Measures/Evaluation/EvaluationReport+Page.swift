@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import ImageCore
 
@@ -166,18 +167,16 @@ extension EvaluationReport {
 
     /// Writes `report.json`, `report.md` and the charts; the folder appears whole or not at all.
     /// - Parameter folder: new, or empty.
-    /// - Throws: `CocoaError` or `ImageFileError` when a file cannot be written.
+    /// - Throws: `CheckpointError` or an error of the picture's file when one cannot be written.
     public func write(to folder: URL) throws {
-        let manager = FileManager.default
-        let partial = folder.deletingLastPathComponent().appendingPathComponent(".\(folder.lastPathComponent).partial")
-        try? manager.removeItem(at: partial)
-        try manager.createDirectory(at: partial, withIntermediateDirectories: true)
-        defer { try? manager.removeItem(at: partial) }
-        let charts = charts()
-        for chart in charts { try chart.image.writePNG(to: partial.appendingPathComponent(chart.file).path) }
-        try Data(page(charts: charts.map(\.file)).utf8).write(to: partial.appendingPathComponent("report.md"))
-        try Data(json.utf8).write(to: partial.appendingPathComponent("report.json"))
-        if manager.fileExists(atPath: folder.path) { try manager.removeItem(at: folder) }
-        try manager.moveItem(at: partial, to: folder)
+        try DraftFolder.fill(folder) { draft in
+            func write(_ text: String, _ name: String) throws {
+                try AtomicFile.write(to: draft.appendingPathComponent(name)) { try $0.append(text) }
+            }
+            let charts = charts()
+            for chart in charts { try chart.image.writePNG(to: draft.appendingPathComponent(chart.file).path) }
+            try write(page(charts: charts.map(\.file)), "report.md")
+            try write(json, "report.json")
+        }
     }
 }
