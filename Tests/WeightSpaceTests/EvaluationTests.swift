@@ -41,6 +41,50 @@ struct EvaluationTests {
         }
     }
 
+    /// The built-in space with some parts only, and a weight VAE that says nothing about its training.
+    private func space(of parts: [SpaceManifest.Part], in folder: TemporaryFolder) throws -> Space {
+        let whole = try Space.builtIn()
+        var manifest = SpaceManifest(name: "part", paths: [:], defaults: whole.manifest.defaults)
+        for part in [.base, .layout, .identities] + parts {
+            manifest.paths[part] = try Space.url(#require(whole.manifest.paths[part]), folder: whole.folder).path
+        }
+        if let path = manifest.paths[.vae] {
+            let url = URL(fileURLWithPath: path)
+            let configuration = try WeightVAEConfiguration(JSONConfiguration(contentsOf: url))
+            manifest.paths[.vae] = "vae.json"
+            let text = JSONValue.object(configuration.jsonMembers).text()
+            try Data(text.utf8).write(to: folder.url.appendingPathComponent("vae.json"))
+            try FileManager.default.createSymbolicLink(
+                at: folder.url.appendingPathComponent("vae.safetensors"),
+                withDestinationURL: url.deletingPathExtension().appendingPathExtension("safetensors"))
+        }
+        try Data(manifest.json.utf8).write(to: folder.url.appendingPathComponent("space.json"))
+        return try Space(folder.url)
+    }
+
+    /// weights2weights hands out its PCA without the vectors: faces are measured, reconstruction is not.
+    @Test func aSpaceWithoutVectorsIsMeasuredByItsCodes() throws {
+        let folder = try TemporaryFolder()
+        let space = try space(of: [.pca, .embedder, .photos], in: folder)
+        let plan = EvaluationPlan(people: 2, seeds: 2, morphs: 0, frames: 3, axisPeople: 0, steps: 1)
+        let evaluation = try Evaluation(space, plan: plan)
+        var drawn = 0
+        let report = try evaluation.run { drawn += $0 }
+        #expect(drawn == evaluation.pictures)
+        #expect(report.reconstruction == nil && report.sources.map(\.name) == ["people", "pca_prior"])
+        #expect(report.json.contains("\"identity\"") && report.remarks.contains { $0.contains("carries no LoRA vectors") })
+    }
+
+    /// Nobody claims that a weight VAE of unknown training never saw somebody.
+    @Test func aSplitThatIsNotRecordedIsNotClaimed() throws {
+        let folder = try TemporaryFolder()
+        let space = try space(of: [.weights, .vae, .codes, .axes], in: folder)
+        let report = try Evaluation(space, plan: EvaluationPlan()).run { _ in }
+        #expect(report.json.contains("\"held_out_recorded\": false"))
+        #expect(report.summary.contains("may have seen them") && !report.summary.contains("unseen"))
+        #expect(!report.page(charts: []).contains("neither model saw"))
+    }
+
     @Test func stoppingKeepsWhatWasMeasured() throws {
         struct Stopped: Error {}
         let plan = EvaluationPlan(people: 2, seeds: 2, morphs: 0, axisPeople: 0, steps: 1)

@@ -99,6 +99,42 @@ struct FamilyTests {
         #expect(again.decode(again.encode(x).mean).array == vae.decode(vae.encode(x).mean).array)
     }
 
+    /// Offset and scale of the data travel in the header, so that a PyTorch class with the published keys loads the file strictly.
+    @Test(arguments: ["batch_norm", "residual"])
+    func theFileHasThePublishedKeysAndNoOthers(_ name: String) throws {
+        let published = try part(name + ".weight.")
+        var configuration = try #require(Self.configurations[name])
+        configuration.scaling = .affine
+        let (offset, scale) = (
+            TorchRandomSource(seed: 1).normal(shape: [48]), Tensor([48], Array(repeating: Float(0.3), count: 48))
+        )
+        let vae = WeightVAE(configuration, scaling: .affine(offset: offset, scale: scale))
+        try vae.load(published)
+        let folder = try TemporaryFolder()
+        let url = folder.url.appendingPathComponent("vae.safetensors")
+        try vae.write(to: url, as: .float32)
+        let state = try StateDictionary(safetensors: url)
+        #expect(Set(state.names) == Set(published.names))
+        let again = try WeightVAE(weights: url, configuration: configuration)
+        #expect(again.decode(again.encode(x).mean).array == vae.decode(vae.encode(x).mean).array)
+
+        // Files of before carry them as tensors.
+        try SafetensorsWriter.write(
+            vae.storedTensors(as: .float32) + [
+                StoredTensor(DataScaling.offsetKey, offset), StoredTensor(DataScaling.scaleKey, scale),
+            ],
+            to: url)
+        let older = try WeightVAE(weights: url, configuration: configuration)
+        #expect(older.decode(older.encode(x).mean).array == vae.decode(vae.encode(x).mean).array)
+
+        for damaged in ["no base64", "AAAA"] {
+            try SafetensorsWriter.write(
+                vae.storedTensors(as: .float32), metadata: [DataScaling.offsetKey: damaged, DataScaling.scaleKey: damaged],
+                to: url)
+            #expect(throws: CheckpointError.self) { try WeightVAE(weights: url, configuration: configuration) }
+        }
+    }
+
     @Test(arguments: ["batch_norm", "residual"])
     func publishedCheckpointsTellTheirConfiguration(_ name: String) throws {
         let wanted = try #require(Self.configurations[name])

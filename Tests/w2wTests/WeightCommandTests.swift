@@ -118,6 +118,55 @@ import Testing
         try await expectRefusal("edit p00042 --set Young=1 --inject-at 1001 --out a.png", "outside 0 to 1000", status: 2)
     }
 
+    /// Whoever gives an option that would change nothing is told so before any work begins.
+    @Test(arguments: [
+        ("directions --count 3", "'--count' has no effect without '--find'"),
+        ("directions --find sefa --hold Male", "'--hold' has no effect on directions without labels"),
+        ("directions --find Young --count 3", "'--count' has no effect on an attribute"),
+        ("directions --find Young --penalty 3", "'--penalty' has no effect without '--method logistic'"),
+        ("encode p00042 --row 3 --out a.z", "'--row' has no effect on an identity or a code"),
+        ("morph p00042 p00043 --seconds-per-frame 1 --out a.png", "'--seconds-per-frame' has no effect on a strip"),
+        ("render --base --inject-at 500 --out a.png", "'--inject-at' has no effect on the base model"),
+        ("evaluate --update-axes --axis-people 0 --out report", "'--update-axes' has no effect with '--axis-people 0'"),
+        ("pca BUILTIN --components 4 --passes 3 --out new", "'--passes' has no effect with the exact method"),
+        ("train BUILTIN --blocks 2 --out new", "'--blocks' has no effect with the vanilla network"),
+        ("train BUILTIN --heads 2 --variant residual --out new", "'--heads' has no effect with the residual network"),
+        ("train BUILTIN --batch-norm --variant residual --out new", "'--batch-norm' has no effect with the residual network"),
+        ("train BUILTIN --linear-rate 0.5 --out new", "'--linear-rate' has no effect without '--linear-path'"),
+        ("train BUILTIN --embedder --no-flow --out new", "'--no-flow' has no effect with '--embedder'"),
+        ("train BUILTIN --embedder --base refer --out new", "'--base' has no effect with '--embedder'"),
+        ("train BUILTIN --mixing 2 --out new", "a share of 2.0 blends cannot be"),
+    ])
+    func optionsWithoutEffectAreRefused(_ line: String, _ expected: String) async throws {
+        try await expectRefusal(line.replacingOccurrences(of: "BUILTIN", with: Self.builtIn.path), expected, status: 2)
+    }
+
+    private static let builtIn = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("../../Sources/WeightSpace/Resources/BuiltInSpace").standardizedFileURL
+
+    /// A new space does not mingle with other files, and what cannot begin leaves no folder.
+    @Test func aPlaceForComponentsIsCheckedFirst() async throws {
+        try FileManager.default.createDirectory(at: place("full"), withIntermediateDirectories: false)
+        try Data().write(to: place("full/letter.txt"))
+        try await expectRefusal("pca \(Self.builtIn.path) --components 4 --out full", "'full' holds 1 files already")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: place("full").path) == ["letter.txt"])
+        try await expectRefusal(
+            "pca \(Self.builtIn.path) --components 4 --out new --resume", "there is no checkpoint to go on from", status: 2)
+        let made = try await run("pca \(Self.builtIn.path) --components 4 --base refer --out new")
+        #expect(made.status == 0, "\(made.error)")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).allSatisfy { !$0.hasSuffix(".part") })
+    }
+
+    /// The ways in which layers are calculated are kept, so that the same evaluation gives the same numbers another day.
+    @Test func measuresKeepHowTheyCalculated() async throws {
+        let run = try await run("evaluate --people 2 --seeds 2 --morphs 0 --axis-people 0 --steps 1 --out report")
+        #expect(run.status == 0, "\(run.error)")
+        let kept = FileManager.default.enumerator(atPath: folder.path)?.contains {
+            ($0 as? String)?.hasSuffix("kernels.tsv") == true
+        }
+        #expect(kept == true)
+    }
+
     @Test func labelsThatDoNotMatchTheRowsAreRefused() async throws {
         let missing = try space("short", replacing: ["identities.csv": "identity,Male\np00001,1\np00002,0\n"])
         try await expectRefusal("directions --space \(missing.path) --find Male", "[2 identities, 6272 numbers of the layout]")

@@ -74,10 +74,14 @@ struct DirectionsCommand: ParsableCommand {
         switch find?.lowercased() {
         case nil:
             try IdleOptions.refuse(
-                [("--method", method != .leastSquares), ("--count", count != 8), ("--penalty", penalty != 10)], "without '--find'")
+                [("--method", method != .leastSquares), ("--count", count != 8), ("--penalty", penalty != 10)], "without '--find'"
+            )
         case "sefa", "jacobian":
             try IdleOptions.refuse(
-                [("--method", method != .leastSquares), ("--hold", !hold.isEmpty), ("--name", name != nil), ("--penalty", penalty != 10)],
+                [
+                    ("--method", method != .leastSquares), ("--hold", !hold.isEmpty), ("--name", name != nil),
+                    ("--penalty", penalty != 10),
+                ],
                 "on directions without labels")
         default:
             try IdleOptions.refuse([("--count", count != 8)], "on an attribute")

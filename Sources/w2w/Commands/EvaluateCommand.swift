@@ -71,6 +71,7 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     func validate() throws {
+        try IdleOptions.refuse([("--update-axes", updateAxes && axisPeople == 0)], "with '--axis-people 0'")
         do {
             try plan.validate()
         } catch let error as SpaceError {
@@ -90,6 +91,14 @@ struct EvaluateCommand: ParsableCommand {
         Interruption.shared.listen()
         let url = { (path: String) in URL(fileURLWithPath: (path as NSString).expandingTildeInPath) }
         let evaluation = try Evaluation(opened, plan: plan, embedder: embedder.map(url), photos: photos.map(url))
+        if updateAxes {
+            guard opened.vae != nil else { throw opened.missing(.vae) }
+            guard evaluation.drawsFaces else {
+                throw CommandFailure(
+                    "the space '\(opened.manifest.name)' has no embedder, so what its axes do to a face cannot be measured.",
+                    advice: "Train one with `w2w train SPACE --embedder --out SPACE`, or leave --update-axes out.")
+            }
+        }
         var meter = ProgressMeter(activity: "drawing", total: evaluation.pictures)
         let report: EvaluationReport
         do {
@@ -105,7 +114,13 @@ struct EvaluateCommand: ParsableCommand {
             throw Cancelled(kept: "what was measured until then is in \(folder.appendingPathComponent("report.md").path).")
         }
         ProgressLine.clear()
-        try report.write(to: folder)
+        do {
+            try report.write(to: folder)
+        } catch {
+            // The figures are not lost with the disk that is full.
+            print(report.summary)
+            throw error
+        }
         if updateAxes { try opened.writeAxes(report.measuredAxes) }
         print(report.summary)
         print("report: \(folder.appendingPathComponent("report.md").path)")

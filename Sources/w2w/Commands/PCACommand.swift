@@ -118,7 +118,8 @@ struct PCACommand: ParsableCommand {
         if resume {
             guard checkpoint.fileKind != nil else {
                 throw CommandFailure(
-                    "\(folder.path): there is no checkpoint to go on from.", advice: "Begin without --resume.", status: .wrongUsage)
+                    "\(folder.path): there is no checkpoint to go on from.", advice: "Begin without --resume.",
+                    status: .wrongUsage)
             }
             try PCACheckpoint.restore(fit, from: checkpoint)
         }

@@ -67,7 +67,8 @@ struct RenderCommand: ParsableCommand {
                     : "Only one of --identity, --code, --random and --base can be drawn at a time.")
         }
         let isBaseAlone = identity == nil && code == nil && random == nil && injection.injectOver == nil
-        try IdleOptions.refuse([("--inject-at", isBaseAlone && injection.injectAt != nil)], "on the base model without '--inject-over'")
+        try IdleOptions.refuse(
+            [("--inject-at", isBaseAlone && injection.injectAt != nil)], "on the base model without '--inject-over'")
         guard out != nil || show else { throw ValidationError("Nowhere to draw. Give --out FILE.png, --show or both.") }
         if let out { try OutputFile.validate(out, kinds: ["png", "jpg", "jpeg"]) }
     }

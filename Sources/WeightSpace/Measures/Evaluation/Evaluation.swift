@@ -11,6 +11,8 @@ public final class Evaluation {
     private let plan: EvaluationPlan
     private let rows: (train: [Int], heldOut: [Int])
     private let vectors: (train: Tensor, heldOut: Tensor)
+    /// Whether it is recorded whom the weight VAE never saw.
+    private let isSplitKnown: Bool
     private let pca: WeightPCA
     private let pcaStandardized: WeightPCA
     /// Codes of the training identities in the weight VAE, [N, d], and their log variances; empty without one.
@@ -31,25 +33,27 @@ public final class Evaluation {
 
     /// Opens what the measures need and fits the PCA that the weight VAE is held against.
     /// - Parameters:
-    ///   - space: with LoRA vectors.
+    ///   - space: with LoRA vectors, or at least codes: then people are drawn from those, and reconstruction is not measured.
     ///   - plan: how much work is done.
     ///   - embedder: what compares the faces instead of the space's own embedder: an `embedder.json`, or FaceNet's weights.
     ///   - photos: the folder of the identities' photographs, instead of the space's own.
-    /// - Throws: `SpaceError` when the space carries no vectors, too few of them, or the plan cannot be; what opening embedder and photographs
+    /// - Throws: `SpaceError` when the space carries neither vectors nor codes, too few of them, or the plan cannot be; what opening embedder and photographs
     ///   throws.
     public init(_ space: Space, plan: EvaluationPlan, embedder: URL? = nil, photos: URL? = nil) throws {
         try plan.validate()
-        guard let weights = space.weights else {
+        if space.vae != nil { try space.use(.vae) }
+        guard space.weights != nil || !space.codes.isEmpty else {
             throw SpaceError(
-                "\(space.folder.path): carries no LoRA vectors, so nothing can be held against them",
+                "\(space.folder.path): carries neither LoRA vectors nor codes, so nobody can be held against anybody",
                 advice: "Evaluate the space that it was trained from.")
         }
         (self.space, self.plan) = (space, plan)
-        let count = weights.shape[0]
+        let count = space.identities.count
         guard count >= 20 else {
             throw SpaceError("\(space.folder.path): \(count) identities are too few to measure", advice: "Collect 20 at least.")
         }
         let known = space.record?.heldOut("test").compactMap { space.row(of: $0) } ?? []
+        isSplitKnown = space.vae == nil || !known.isEmpty
         let validation = Set(space.record?.heldOut("validation").compactMap { space.row(of: $0) } ?? [])
         let split = DataSplit(count: count, seed: 0)
         let heldOut = (known.isEmpty ? split.test : known).sorted()
@@ -61,15 +65,23 @@ public final class Evaluation {
             remarks.append("The PCA was fitted to \(train.count) of \(training.count) training identities, which memory holds.")
         }
         rows = (train, Array(heldOut.prefix(512)))
-        vectors = (try Self.gather(weights, rows.train), try Self.gather(weights, rows.heldOut))
+        vectors = (try Self.gather(space, rows.train), try Self.gather(space, rows.heldOut))
         guard Kernels.sumOfSquares(vectors.train).isFinite, Kernels.sumOfSquares(vectors.heldOut).isFinite else {
             throw SpaceError(
-                "\(weights.path): holds weights that are not finite", advice: "Leave the damaged identities out and train again.")
+                "\(space.weights?.path ?? space.folder.path): holds weights that are not finite",
+                advice: "Leave the damaged identities out and train again.")
+        }
+        if space.weights == nil {
+            remarks.append(
+                "Reconstruction was not measured: the space carries no LoRA vectors. People are drawn from their codes.")
+        } else if !isSplitKnown {
+            remarks.append(
+                "Whom the weight VAE was trained on is not recorded: the people called held out are a tenth of all, and it may have seen them."
+            )
         }
         let dimension = space.vae?.latentDimension ?? space.pca?.latentDimension ?? 64
         pca = try Reconstruction.pca(of: vectors.train, components: dimension, standardized: false)
         pcaStandardized = try Reconstruction.pca(of: vectors.train, components: dimension, standardized: true)
-        if space.vae != nil { try space.use(.vae) }
         let d = space.vae?.latentDimension ?? 0
         let (all, variances) = (space.codes, space.codeLogVariances)
         codes =
@@ -91,13 +103,17 @@ public final class Evaluation {
         prompts = Self.prompts(beside: photos, besides: space.manifest.defaults.prompt)
     }
 
+    /// Whether people are drawn and their faces compared.
+    public var drawsFaces: Bool { embedder != nil }
+
     /// Number of pictures that `run` draws.
     public var pictures: Int {
         guard embedder != nil else { return 0 }
         let people = min(plan.people, rows.heldOut.count)
-        let reconstructed = people * plan.seeds * (space.vae == nil ? 2 : 3)
+        let reconstructed = people * plan.seeds * (space.weights == nil ? 1 : space.vae == nil ? 2 : 3)
         let sampled = plan.people * plan.seeds * (space.vae == nil ? 1 : 1 + sources.count)
-        let prompted = prompts.count * (min(Self.promptPeople, people) + min(Self.promptPeople, plan.people))
+        let prompted =
+            prompts.count * (min(Self.promptPeople, people) + (space.vae == nil ? 0 : min(Self.promptPeople, plan.people)))
         let axes = space.vae == nil ? 0 : 2 * plan.axisPeople * min(Self.drawnAxes, space.vae?.latentDimension ?? 0)
         let walks = space.vae == nil ? 0 : 2 * plan.morphs * plan.frames
         return reconstructed + sampled + prompted + axes + walks
@@ -112,7 +128,7 @@ public final class Evaluation {
             spaceName: space.manifest.name, plan: plan, defaultSource: space.vae == nil ? "pca_prior" : "vae_blended",
             model: space.vae?.title ?? "PCA", embedder: embedder?.record ?? separation(), embedderTitle: embedder?.title)
         defer { found = report }
-        report.reconstruction = reconstruction()
+        if space.weights != nil { report.reconstruction = reconstruction() }
         if let d = space.vae?.latentDimension {
             report.posterior = Posterior(
                 means: space.codes, logVariances: space.codeLogVariances, dimension: d, seed: plan.seed)
@@ -147,10 +163,12 @@ public final class Evaluation {
             people: rows.heldOut.count, vae: space.vae.map { measure($0, vectors.heldOut) },
             vaeTraining: space.vae.map { measure($0, vectors.train) }, pca: measure(pca, vectors.heldOut),
             pcaTraining: measure(pca, vectors.train), pcaStandardized: measure(pcaStandardized, vectors.heldOut),
-            components: pca.latentDimension, names: rows.heldOut.map { space.identities.names[$0] })
+            components: pca.latentDimension, names: rows.heldOut.map { space.identities.names[$0] }, isSplitKnown: isSplitKnown)
     }
 
-    private static func gather(_ weights: TensorEntry, _ rows: [Int]) throws -> Tensor {
+    /// The LoRA vectors of some rows, [rows, n]: those that the space carries, else those of the codes.
+    private static func gather(_ space: Space, _ rows: [Int]) throws -> Tensor {
+        guard let weights = space.weights else { return try space.decode(matrix(rows.map(space.code))) }
         let n = weights.shape[1]
         let result = Tensor(uninitialized: [rows.count, n])
         for (place, row) in rows.enumerated() {
@@ -188,11 +206,12 @@ extension Evaluation {
             report.sources.append(
                 part(name, title, group: group, images: images, references: references, names: names))
         }
-        try add("people", "held-out people, own adapters", own, of: names)
-        if let vae = space.vae {
+        let hasVectors = space.weights != nil
+        try add("people", "held-out people, \(hasVectors ? "own adapters" : "from their codes")", own, of: names)
+        if let vae = space.vae, hasVectors {
             try add("people_vae", "held-out people through the VAE", vae.decode(vae.codes(of: own)), of: names)
         }
-        try add("people_pca", "held-out people through the PCA", pca.decode(pca.codes(of: own)), of: names)
+        if hasVectors { try add("people_pca", "held-out people through the PCA", pca.decode(pca.codes(of: own)), of: names) }
         for source in sources where space.vae != nil {
             let codes = try sampler(source).sample(count: plan.people, seed: plan.seed)
             try add("vae_\(source.rawValue)", "new people, VAE, \(Self.title(source))", try space.decode(Self.matrix(codes)))

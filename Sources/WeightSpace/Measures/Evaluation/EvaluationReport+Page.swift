@@ -97,7 +97,9 @@ extension EvaluationReport {
         var lines = [
             "## Reconstruction", "",
             "Share of the variance of LoRA vectors that survives encoding and decoding (R2), \(part.components) numbers a code; "
-                + "\(part.people) people whom neither model saw.", "", "| model | unseen people | training people |",
+                + "\(part.people) people whom \(part.isSplitKnown ? "neither model" : "the PCA never") saw"
+                + (part.isSplitKnown ? "." : "; whom the weight VAE was trained on is not recorded."), "",
+            "| model | \(part.isSplitKnown ? "unseen" : "held-out") people | training people |",
             "| --- | --- | --- |",
         ]
         if let vae = part.vae {

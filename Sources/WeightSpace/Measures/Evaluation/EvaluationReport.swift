@@ -13,6 +13,8 @@ public struct EvaluationReport {
         var pca, pcaTraining, pcaStandardized: Reconstruction.Result
         var components: Int
         var names: [String]
+        /// Whether it is recorded that the weight VAE never saw the held-out people.
+        var isSplitKnown = true
     }
 
     /// People from one source, drawn.
@@ -142,7 +144,9 @@ extension EvaluationReport {
     private func number(_ value: Double?) -> JSONValue { value.map { $0.isFinite ? .float(Float($0)) : .null } ?? .null }
 
     private func json(_ part: ReconstructionPart) -> JSONValue {
-        var members: [JSONValue.Member] = [.init("held_out_people", .integer(part.people))]
+        var members: [JSONValue.Member] = [
+            .init("held_out_people", .integer(part.people)), .init("held_out_recorded", .bool(part.isSplitKnown)),
+        ]
         if let vae = part.vae {
             members.append(
                 .init("vae", .object([.init("r2", number(vae.r2)), .init("train_r2", number(part.vaeTraining?.r2))])))
@@ -212,7 +216,7 @@ extension EvaluationReport {
         if let reconstruction {
             let vae = reconstruction.vae.map { "\(model) \(figure($0.r2)), " } ?? ""
             lines.append(
-                "reconstruction R2 of \(reconstruction.people) unseen people: \(vae)PCA with \(reconstruction.components) components "
+                "reconstruction R2 of \(reconstruction.people) \(reconstruction.isSplitKnown ? "unseen people" : "people (the VAE may have seen them)"): \(vae)PCA with \(reconstruction.components) components "
                     + figure(reconstruction.pca.r2))
         }
         lines.append("\(axes.filter(\.axis.isActive).count) of \(axes.count) axes active")
