@@ -5,8 +5,9 @@ public enum Precision: String, Sendable, CaseIterable {
     /// Float32 throughout; within the tolerances of the tests against diffusers.
     case f32
     /// Where the processor multiplies half-precision numbers fastest: large weights kept in half precision, products of such numbers, summed in
-    /// half precision over at most `PanelProduct.step` of them and in float32 beyond. Where it multiplies bfloat16 numbers: weights kept in bfloat16,
-    /// products of bfloat16 numbers summed in float32 (or of widened weights, whichever is faster here). Norms and residual sums stay in float32.
+    /// half precision over at most `PanelProduct.step` of them and in float32 beyond. Where it multiplies bfloat16 numbers fastest: weights kept in
+    /// bfloat16, products of bfloat16 numbers summed in float32. Attention and Winograd's filtering likewise. Norms and residual sums stay in
+    /// float32. Where it has bfloat16 products but none that are fast: weights kept in bfloat16 and widened, products of float32 numbers.
     /// Elsewhere the same as `f32`.
     case fast
 

@@ -67,6 +67,28 @@ import Testing
         expectClose(found, Kernels.geglu(kernel.forward(x, weight: weight, version: 0, bias: bias)), "\(rows) rows in two passes")
     }
 
+    /// Panels of float32 numbers, which layers know after Winograd's turns only: few rows (panels split over threads) and many.
+    @Test(arguments: [1, 7, 200, 450]) func panelsOfFloat32(_ rows: Int) throws {
+        let (inputs, outputs) = (700, 128)
+        let panels = try #require(WeightPanels(.float32, outputs: outputs, channels: inputs))
+        let (x, weight) = (randomTensor([rows, inputs], seed: 1), randomTensor([outputs, inputs], seed: 2))
+        let bias = randomTensor([outputs], seed: 3)
+        let stored = Tensor(uninitialized: [(panels.bytes + 3) / 4])
+        let from = SharedPointer(pointer: weight.pointer)
+        panels.fill(UnsafeMutableRawPointer(stored.pointer)) {
+            $1.update(from: from.pointer + $0.lowerBound, count: $0.count)
+        }
+        let y = Tensor(uninitialized: [rows, outputs])
+        PanelProduct(panels: panels).multiply(
+            .matrix(x.pointer), rows: rows, weights: UnsafeMutableRawPointer(stored.pointer), bias: bias.pointer,
+            into: .rows(y.pointer, adding: nil))
+        expectClose(y, PlainKernels.linear(x, weight: weight, bias: bias), tolerance: 1e-5, "\(rows) rows")
+    }
+
+    private struct SharedPointer: @unchecked Sendable {  // for reading
+        let pointer: UnsafeMutablePointer<Float>
+    }
+
     /// Half precision ends at 65504 and loses bits below 6e-5; scaling keeps all sizes inside.
     @Test(
         arguments: [(1, 1), (1e6, 1), (1, 1e6), (1e12, 1e9), (1e-9, 1e-8), (1e20, 1e-15), (65504, 65504)] as [(Float, Float)],
