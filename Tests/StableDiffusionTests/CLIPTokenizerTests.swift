@@ -25,6 +25,17 @@ import Testing
         }
     }
 
+    /// Merging letter by letter over the whole word would take minutes.
+    @Test(.timeLimit(.minutes(1))) func aVeryLongWordTakesNoQuadraticTime() throws {
+        let tokenizer = try CLIPTokenizer(folder: builtInModel.appendingPathComponent("tokenizer"))
+        let letters = Array("etaoinshrdlu")
+        var word = ""
+        for index in 0..<300_000 { word.append(letters[(index * index / 7 + index / 3) % letters.count]) }
+        let encoding = tokenizer.encode(word)
+        #expect(encoding.truncatedCount > 50_000)
+        #expect(encoding.ids.prefix(70) == tokenizer.encode(String(word.prefix(400))).ids.prefix(70))
+    }
+
     @Test func brokenFilesAreNamed() throws {
         try withModelCopy { folder in
             let tokenizer = folder.appendingPathComponent("tokenizer")

@@ -46,7 +46,7 @@ import Testing
 
     @Test(arguments: [
         ("peft-bin", "peft/unet"), ("peft/unet", "peft/unet"), ("peft-bin/adapter_model.bin", "peft/unet"),
-        ("processors.bin", "processors/unet"),
+        ("processors.bin", "processors/unet"), ("stabilized.safetensors", "stabilized/unet"),
     ])
     func adaptersOfTheUNetAlone(name: String, reference: String) throws {
         let pipeline = try pipeline(name)
@@ -84,6 +84,12 @@ import Testing
         #expect(
             message { try LoRAFile(fixture("small")) }.contains("adapter_config.json: the settings of the adapter is missing"))
         #expect(message { try LoRAFile(fixture("nothing")) }.contains("there is no such file or folder"))
+        #expect(
+            message {
+                try PipelineLoader(ModelFolder(fixture("small")), adapters: [(LoRAFile(fixture("adapters/xl.safetensors")), 1)])
+            }
+            .contains(
+                "xl.safetensors: the adapter is for Stable Diffusion XL: input_blocks_4_1_transformer_blocks_0_attn2_to_k takes"))
         // An adapter of another model: every layer is listed.
         let words = message { try PipelineLoader(ModelFolder(builtInModel), adapters: [(LoRAFile(fixture("adapters/peft")), 1)]) }
         #expect(words.contains("adapters/peft: does not fit this network"), "\(words)")

@@ -69,11 +69,12 @@ import Testing
         expectClose(tile(found, 0..<64), tile(plain, 0..<64), tolerance: 1e-2, "the others")
     }
 
-    /// One query along one key, so that the score is known: just below the limit, just above it, and where halves of the features cancel.
+    /// One query along one key, so that the score is known: just below the limit (where a build without fused multiply-add
+    /// rounds products too), just above it, and where halves of the features cancel.
     @Test func scoresAtTheLimit() {
         let (width, keys) = (40, 130)
         let unit = 1.442695041 / Float(width).squareRoot()
-        for (score, cancelled, tolerance) in [(30, 0, 5e-2), (34, 0, 2e-4), (500, 0, 2e-4), (5, 400, 2e-4)]
+        for (score, cancelled, tolerance) in [(30, 0, 7e-2), (34, 0, 2e-4), (500, 0, 2e-4), (5, 400, 2e-4)]
             as [(Float, Float, Float)]
         {
             let query = Tensor(zeros: [1, 64, width])

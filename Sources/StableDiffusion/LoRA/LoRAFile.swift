@@ -191,7 +191,7 @@ struct LoRAKeys {
             }
             items[key] = item
         }
-        let stored = try Self.storedAlphas(state)
+        let stored = try Self.storedSettings(state)
         for key in order {
             guard let item = items[key] else { continue }
             guard let a = item.a, let b = item.b else {
@@ -208,7 +208,8 @@ struct LoRAKeys {
                     problem: .wrongShape(
                         tensor: b.name, expected: "[out, \(a.shape.first ?? 0)] beside A \(a.shape)", found: b.shape))
             }
-            var alpha = settings?.alpha(of: item.path) ?? stored(item.part, item.path) ?? Float(rank)
+            let settings = settings ?? stored[item.part]
+            var alpha = settings?.alpha(of: item.path) ?? Float(rank)
             if let entry = item.alpha {
                 guard entry.count == 1, let value = entry.floats().first, value.isFinite else {
                     throw CheckpointError(
@@ -226,9 +227,10 @@ struct LoRAKeys {
         for (mark, kind) in [
             ("hada_w", "LoHa"), ("lokr_w", "LoKr"), ("dora_scale", "DoRA"), ("lora_magnitude_vector", "DoRA"), ("oft_", "OFT"),
             ("lora_mid", "a LoCon with a middle factor"),
-            ("lora_embedding", "an adapted embedding"), (".on_input", "IA3"), (".diff", "a full difference of weights"),
+            ("lora_embedding", "an adapted embedding"), (".on_input", "IA3"), (".diff.", "a full difference of weights"),
+            (".diff_b.", "a full difference of a bias"),
             (".w_norm", "an adapted norm"),
-        ] where name.contains(mark) { return kind }
+        ] where (name + ".").contains(mark) { return kind }
         return nil
     }
 
@@ -271,9 +273,9 @@ struct LoRAKeys {
         return (part ?? .unet, path)
     }
 
-    /// alpha as newer versions of diffusers keep it, in the header of `pytorch_lora_weights.safetensors`.
-    private static func storedAlphas(_ state: StateDictionary) throws -> (LoRAFile.Part, String) -> Float? {
-        guard let text = state.metadata["lora_adapter_metadata"] else { return { _, _ in nil } }
+    /// The settings that newer versions of diffusers keep in the header of `pytorch_lora_weights.safetensors`.
+    private static func storedSettings(_ state: StateDictionary) throws -> [LoRAFile.Part: PEFTSettings] {
+        guard let text = state.metadata["lora_adapter_metadata"] else { return [:] }
         let json = try JSONConfiguration(text: text, file: state.file)
         var settings = [LoRAFile.Part: PEFTSettings]()
         for (part, prefix) in [(LoRAFile.Part.unet, "unet."), (.textModel, "text_encoder.")] {
@@ -282,6 +284,6 @@ struct LoRAKeys {
             }
             if !members.isEmpty { settings[part] = try PEFTSettings(JSONConfiguration(members: members, file: state.file)) }
         }
-        return { part, path in settings[part]?.alpha(of: path) }
+        return settings
     }
 }

@@ -46,8 +46,22 @@ final class LoRAMerge {
             layers[layer.part, default: [:]][name] = layer
         }
         guard unexpected.isEmpty, wrong.isEmpty else {
+            if let origin = Self.origin(of: adapter, promptWidth: unet.configuration.crossAttentionDim) {
+                throw CheckpointError(file: adapter.file, problem: .unsupported(reason: origin))
+            }
             throw StateDictionaryMismatch(file: adapter.file, missing: [], unexpected: unexpected, wrongShape: wrong)
         }
+    }
+
+    /// Which family of models an adapter is for, when prompts are of another width there.
+    private static func origin(of adapter: LoRAFile, promptWidth: Int) -> String? {
+        let keys = adapter.layers.first { layer in
+            layer.part == .unet && ["attn2.to_k", "attn2.to_v", "attn2_to_k", "attn2_to_v"].contains { layer.path.hasSuffix($0) }
+        }
+        let families = [768: "Stable Diffusion 1.x", 1024: "Stable Diffusion 2.x", 2048: "Stable Diffusion XL"]
+        guard let keys, keys.a.shape[1] != promptWidth, let family = families[keys.a.shape[1]] else { return nil }
+        return
+            "the adapter is for \(family): \(keys.path) takes prompts \(keys.a.shape[1]) wide, this model's are \(promptWidth) wide"
     }
 
     /// Whether a parameter is changed.

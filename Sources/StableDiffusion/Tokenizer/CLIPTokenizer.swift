@@ -112,17 +112,29 @@ public struct CLIPTokenizer: Sendable {
         guard let last = bytes.last else { return }
         var word = bytes.dropLast().map { byteIDs[Int($0)] }
         word.append(finalByteIDs[Int(last)])
-        while word.count > 1 {
-            var best: (index: Int, merge: Merge)?
-            for index in 0..<(word.count - 1) {
-                guard let merge = merges[Pair(left: word[index], right: word[index + 1])] else { continue }
-                if let known = best, known.merge.rank <= merge.rank { continue }
-                best = (index, merge)
+        let end = word.count
+        // A chain over those that are left; what was merged into its left neighbour is -1.
+        var (next, previous) = (Array(1...end), Array(-1..<(end - 1)))
+        var candidates = MergeQueue()
+        func candidate(at index: Int) -> MergeQueue.Candidate? {
+            guard index >= 0, next[index] < end, let merge = merges[Pair(left: word[index], right: word[next[index]])] else {
+                return nil
             }
-            guard let best else { break }
-            word.replaceSubrange(best.index...(best.index + 1), with: CollectionOfOne(best.merge.id))
+            return MergeQueue.Candidate(rank: merge.rank, index: index, id: merge.id)
         }
-        ids += word
+        for index in 0..<end { candidates.insert(candidate(at: index)) }
+        while let best = candidates.removeFirst() {
+            // Its halves may have gone into other merges since.
+            guard word[best.index] >= 0, candidate(at: best.index) == best else { continue }
+            let gone = next[best.index]
+            word[best.index] = best.id
+            word[gone] = -1
+            next[best.index] = next[gone]
+            if next[gone] < end { previous[next[gone]] = best.index }
+            candidates.insert(candidate(at: previous[best.index]))
+            candidates.insert(candidate(at: best.index))
+        }
+        ids += word.lazy.filter { $0 >= 0 }
     }
 
     /// A printable character for each byte, as GPT-2 chose them: printable Latin-1 stands for itself, the others follow from U+0100 on.

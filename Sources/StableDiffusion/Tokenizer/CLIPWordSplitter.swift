@@ -42,7 +42,7 @@ enum CLIPWordSplitter {
 
     /// Canonical composition (NFC), then lower case, scalar by scalar: a final sigma gets no special form.
     private static func normalized(_ text: String) -> [Unicode.Scalar] {
-        text.precomposedStringWithCanonicalMapping.unicodeScalars.flatMap { scalar in
+        CanonicalComposition.composed(text).flatMap { scalar in
             scalar.isASCII ? [asciiLowercase(scalar)] : Array(scalar.properties.lowercaseMapping.unicodeScalars)
         }
     }

@@ -105,11 +105,18 @@ extension TerminalScreen {
         curses.leave()
     }
 
+    /// How long a last answer is waited for, in milliseconds: the wait ends with the answer, so only one that is lost costs so much.
+    private var patience: Double {
+        // A terminal that answered before will do so again; on a link, or a machine, on which everything takes long, late.
+        if pictures.shortestAnswer > 0 { return min(6000, max(3000, 3 * pictures.shortestAnswer)) }
+        // Left before it was known whether it answers.
+        return isProbing ? 1500 : 500
+    }
+
     /// Answers that are still under way would be typed into the shell: one last question, and all before its answer is ours.
     private func settle() {
         tell("\u{1b}[5n")
-        // A link on which everything takes long needs longer.
-        let end = monotonicMilliseconds() + min(2500, max(500, 3 * pictures.shortestAnswer))
+        let end = monotonicMilliseconds() + patience
         var tail: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1024)
         // Confirmations that are due come before ours and look the same.

@@ -3,7 +3,7 @@
 adapters/peft: a folder of PEFT with patterns of rank and alpha, convolutions and a text model; adapters/peft-bin the same U-Net part as .bin with the
 adapter's name in its keys; adapters/diffusers.safetensors by save_lora_weights; adapters/kohya.safetensors and adapters/processors.bin in the
 forms of kohya's scripts and of diffusers before PEFT; adapters/expected.safetensors: the U-Net's output and the text states with them, by PEFT and
-diffusers; adapters/loha.safetensors: a kind that is not read.
+diffusers; adapters/stabilized.safetensors by save_lora_weights; adapters/loha.safetensors, adapters/xl.safetensors: kinds that are not read.
 """
 import copy, json, os, shutil, sys
 import torch
@@ -86,6 +86,16 @@ for path, projections in (("down_blocks.0.attentions.0.transformer_blocks.0.attn
         layer.weight += up @ down
 torch.save(old, folder + "/processors.bin")
 arrays["processors/unet"] = last(model(sample, steps, encoder_hidden_states=plain).sample)
+
+# Rank-stabilised, which diffusers says in the metadata of its file alone; and an adapter of Stable Diffusion XL, which has no text model in it.
+stable_config = LoraConfig(r=4, lora_alpha=3, use_rslora=True, init_lora_weights=False, target_modules=["attn1.to_v", "attn2.to_k"])
+stable = scatter(get_peft_model(load_unet(), stable_config))
+StableDiffusionPipeline.save_lora_weights(
+    folder, weight_name="stabilized.safetensors", unet_lora_adapter_metadata=stable_config.to_dict(),
+    unet_lora_layers={k.removeprefix("base_model.model."): v for k, v in get_peft_model_state_dict(stable).items()})
+arrays["stabilized/unet"] = last(stable(sample, steps, encoder_hidden_states=plain).sample)
+wide = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k.lora_"
+save_file({wide + "down.weight": torch.zeros(1, 2048), wide + "up.weight": torch.zeros(640, 1)}, folder + "/xl.safetensors")
 save_file({"lora_unet_mid_block_attentions_0_proj_in.hada_w1_a": torch.zeros(2, 2)}, folder + "/loha.safetensors")
 save_file(arrays, folder + "/expected.safetensors")
 for root, _, files in os.walk(folder):
