@@ -77,17 +77,33 @@ enum Palette {
         return UInt32(levels[cube / 36] << 16 | levels[cube / 6 % 6] << 8 | levels[cube % 6])
     }
 
-    /// The entry from 16 on (the cube and the greys, which nobody redefines) that is nearest.
-    static func nearest(red: Int, green: Int, blue: Int) -> UInt8 {
-        func step(_ value: Int) -> Int { value < 48 ? 0 : value < 115 ? 1 : min(5, (value - 35) / 40) }
-        let (r, g, b) = (step(red), step(green), step(blue))
-        let grey = min(23, max(0, ((red + green + blue) / 3 - 3) / 10))
+    /// The entry from 16 on (the cube and the greys, which nobody redefines) that suits a colour with diffused errors: near it, and of a hue not
+    /// far from the picture's own. Without the second, errors of the channels run apart and leave magenta and green pixels in a face.
+    /// - Parameters:
+    ///   - wanted: red, green and blue, 0 to 255.
+    ///   - own: the picture's colour there, before errors came to it.
+    /// - Returns: its number.
+    static func entry(for wanted: SIMD4<Int>, own: SIMD4<Int>) -> UInt8 {
+        /// The step of the cube at or below a value.
+        func floor(_ value: Int) -> Int { value < 95 ? 0 : min(5, (value - 55) / 40) }
+        func hue(_ colour: SIMD4<Int>) -> SIMD4<Int> { colour &- SIMD4(colour.y, colour.z, colour.x, 0) }
+        func square(_ x: SIMD4<Int>) -> Int { (x &* x).wrappedSum() }
+        let ownHue = hue(own)
+        func cost(_ colour: SIMD4<Int>) -> Int { 4 * square(colour &- wanted) + square(hue(colour) &- ownHue) }
+
+        let grey = min(23, max(0, ((wanted.x + wanted.y + wanted.z) / 3 - 3) / 10))
         let level = 8 + grey * 10
-        func distance(_ x: Int, _ y: Int, _ z: Int) -> Int {
-            (x - red) * (x - red) + (y - green) * (y - green) + (z - blue) * (z - blue)
+        var best = (cost: cost(SIMD4(level, level, level, 0)), index: 232 + grey)
+        let (red, green, blue) = (floor(wanted.x), floor(wanted.y), floor(wanted.z))
+        for r in red...min(5, red + 1) {
+            for g in green...min(5, green + 1) {
+                for b in blue...min(5, blue + 1) {
+                    let own = cost(SIMD4(levels[r], levels[g], levels[b], 0))
+                    if own < best.cost { best = (own, 16 + 36 * r + 6 * g + b) }
+                }
+            }
         }
-        let cubeIsNearer = distance(levels[r], levels[g], levels[b]) <= distance(level, level, level)
-        return UInt8(cubeIsNearer ? 16 + 36 * r + 6 * g + b : 232 + grey)
+        return UInt8(best.index)
     }
 
     /// The nearest of the first 8 or 16 entries.

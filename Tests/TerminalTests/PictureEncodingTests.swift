@@ -178,21 +178,20 @@ private func gradient(_ width: Int, _ height: Int) -> RGBImage {
         #expect(abs(sums.0 - 187) < 6 && abs(sums.1 - 143) < 6 && abs(sums.2 - 121) < 6)
     }
 
-    @Test func nearestEntriesAreNearest() {
-        var generator = SystemRandomNumberGenerator()
-        for _ in 0..<300 {
-            let colour = (0..<3).map { _ in Int.random(in: 0...255, using: &generator) }
-            func distance(_ index: UInt8) -> Int {
+    /// Diffused errors of the three channels run apart: in dark skin 84 of 5120 pixels became magenta or green.
+    @Test func entriesKeepTheHue() {
+        func hue(_ c: (Int, Int, Int)) -> (Int, Int) { (c.0 - c.1, c.1 - c.2) }
+        var strange = 0
+        for (red, green, blue) in [(92, 60, 48), (120, 80, 60), (187, 143, 121), (128, 126, 120), (70, 70, 66)] {
+            let image = RGBImage(width: 32, height: 32, filledWith: (UInt8(red), UInt8(green), UInt8(blue)))
+            for index in BlockEncoder.diffused(image) {
                 let shown = Palette.rgb(of: index)
-                return zip(colour, [16, 8, 0]).reduce(0) { sum, pair in
-                    let difference = pair.0 - Int(shown >> UInt32(pair.1) & 0xff)
-                    return sum + difference * difference
-                }
+                let found = hue((Int(shown >> 16 & 0xff), Int(shown >> 8 & 0xff), Int(shown & 0xff)))
+                let wanted = hue((red, green, blue))
+                if abs(found.0 - wanted.0) > 60 && abs(found.1 - wanted.1) > 60 { strange += 1 }
             }
-            let best = (16...255).map { distance(UInt8($0)) }.min() ?? 0
-            let found = distance(Palette.nearest(red: colour[0], green: colour[1], blue: colour[2]))
-            #expect(found <= best + 60, "\(colour): rounding of the mean may take the neighbouring grey")
         }
+        #expect(strange < 10)
     }
 
     @Test func asciiIsPlainAndFollowsTheBackground() {

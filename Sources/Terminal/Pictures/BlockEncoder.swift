@@ -79,11 +79,12 @@ enum BlockEncoder {
             for step in 0..<width {
                 let x = forward ? step : width - 1 - step
                 let offset = (y * width + x) * 3
-                var wanted = [0, 0, 0]
+                var (wanted, own) = (SIMD4<Int>(), SIMD4<Int>())
                 for channel in 0..<3 {
-                    wanted[channel] = min(255, max(0, Int(image.pixels[offset + channel]) + errors[offset + channel] / 16))
+                    own[channel] = Int(image.pixels[offset + channel])
+                    wanted[channel] = min(255, max(0, own[channel] + errors[offset + channel] / 16))
                 }
-                let index = Palette.nearest(red: wanted[0], green: wanted[1], blue: wanted[2])
+                let index = Palette.entry(for: wanted, own: own)
                 indices[y * width + x] = index
                 let shown = Palette.rgb(of: index)
                 for channel in 0..<3 {
