@@ -30,14 +30,14 @@ public enum ConvolutionAlgorithm: String, Sendable {
     case brainWinograd2
 
     /// The numbers that our own direct products are made of.
-    var direct: PanelNumber? { self == .half ? .binary16 : self == .brain ? .brain : nil }
+    var direct: PanelNumber? { self == .half ? .binary16 : self == .brain ? .bfloat16 : nil }
     /// The numbers that are multiplied after Winograd's turns, and the turns.
     var winograd: (number: PanelNumber, turns: WinogradTurns)? {
         switch self {
         case .halfWinograd: (.binary16, .four)
         case .halfWinograd2: (.binary16, .two)
-        case .brainWinograd: (.brain, .four)
-        case .brainWinograd2: (.brain, .two)
+        case .brainWinograd: (.bfloat16, .four)
+        case .brainWinograd2: (.bfloat16, .two)
         case .winograd: (.float32, .four)
         case .winograd2: (.float32, .two)
         default: nil
@@ -188,7 +188,7 @@ public final class ConvolutionKernel {
         let operations = geometry.operations(of: input)
         let number = precision == .fast ? LinearKernel.halfNumber(geometry.outChannels, weights: weights) : nil
         let hasHalfProducts = number != nil
-        let half: ConvolutionAlgorithm = number == .brain ? .brain : .half
+        let half: ConvolutionAlgorithm = number == .bfloat16 ? .brain : .half
         let isHalf =
             precision == .fast && !hasHalfProducts
             && Self.isWorthHalving(
@@ -208,7 +208,7 @@ public final class ConvolutionKernel {
             if geometry.isWinogradable && hasManyRows {
                 let isFour = weights <= 8 << 20
                 list.append(
-                    number == .brain ? (isFour ? .brainWinograd : .brainWinograd2) : isFour ? .halfWinograd : .halfWinograd2)
+                    number == .bfloat16 ? (isFour ? .brainWinograd : .brainWinograd2) : isFour ? .halfWinograd : .halfWinograd2)
             }
             return list
         }

@@ -113,7 +113,7 @@ public final class LinearKernel {
             return plans.plan(for: key) { LinearPlan(inFeatures: inFeatures, outFeatures: outFeatures, key) }
         }
         if let forced = arithmetic.flatMap(LinearPlan.Arithmetic.init(rawValue:)) { return made(forced) ?? made(.float32) }
-        if let number = halfNumber(key) { return made(number == .brain ? .brain : .half) ?? made(.float32) }
+        if let number = halfNumber(key) { return made(number == .bfloat16 ? .brain : .half) ?? made(.float32) }
         let isHalf =
             precision == .fast && !key.isPlain
             && ConvolutionKernel.isWorthHalving(inFeatures * outFeatures, numbers: key.rows * (inFeatures + outFeatures))

@@ -69,7 +69,7 @@ struct BrainAttentionTile {
                     if c + 1 < width { odd[i] = from[1] }
                 }
                 (packed + (c / 2 * Self.queries + block * 16) * 4)
-                    .storeBytes(of: BrainMath.pairs(even * scale, odd * scale), as: BrainPairs.self)
+                    .storeBytes(of: BrainMath.pairs(even * scale, odd * scale), as: Words.self)
             }
         }
     }
@@ -96,13 +96,13 @@ struct BrainAttentionTile {
             let b = BrainMath.exp2(scores.lanes((2 * pair + 1) * lanes) - new)
             first += a
             second += b
-            (weights + pair * lanes * 4).storeBytes(of: BrainMath.pairs(a, b), as: BrainPairs.self)
+            (weights + pair * lanes * 4).storeBytes(of: BrainMath.pairs(a, b), as: Words.self)
         }
         if count % 2 == 1 {
             // The last key has nobody beside it.
             let a = BrainMath.exp2(scores.lanes((count - 1) * lanes) - new)
             first += a
-            (weights + count / 2 * lanes * 4).storeBytes(of: BrainMath.words(a), as: BrainPairs.self)
+            (weights + count / 2 * lanes * 4).storeBytes(of: BrainMath.words(a), as: Words.self)
         }
         let scaling = BrainMath.exp2(old - new)
         top.store(new, 0)

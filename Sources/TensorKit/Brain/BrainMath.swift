@@ -1,7 +1,7 @@
 import COneDNN
 
-/// Sixteen pairs of bfloat16 numbers: one AVX-512 register.
-typealias BrainPairs = SIMD16<UInt32>
+/// Sixteen words, each a float32 number or a pair of bfloat16 numbers: one AVX-512 register.
+typealias Words = SIMD16<UInt32>
 
 /// Arithmetic of bfloat16 numbers. Only fast where the processor has instructions for it (`Precision.hasBrainProducts`); right everywhere.
 enum BrainMath {
@@ -10,11 +10,11 @@ enum BrainMath {
 
     /// Narrowed numbers, each in the lower half of a word.
     @_transparent
-    static func words(_ x: Lanes) -> BrainPairs { w2w_brain_words(x) }
+    static func words(_ x: Lanes) -> Words { w2w_brain_words(x) }
 
     /// Sixteen numbers of an even row with those of the row after it.
     @_transparent
-    static func pairs(_ even: Lanes, _ odd: Lanes) -> BrainPairs { words(even) | words(odd) &<< 16 }
+    static func pairs(_ even: Lanes, _ odd: Lanes) -> Words { words(even) | words(odd) &<< 16 }
 
     /// Narrows a row.
     /// - Parameters:

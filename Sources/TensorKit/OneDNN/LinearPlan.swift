@@ -20,7 +20,7 @@ final class LinearPlan {
         case brain
 
         /// The numbers that our own products are made of.
-        var number: PanelNumber? { self == .half ? .binary16 : self == .brain ? .brain : nil }
+        var number: PanelNumber? { self == .half ? .binary16 : self == .brain ? .bfloat16 : nil }
     }
 
     struct Key: Equatable {

@@ -3,7 +3,7 @@ enum PanelNumber: Int {
     /// IEEE 754 binary16: eleven bits of digits, up to 65504.
     case binary16 = 1
     /// bfloat16: eight bits of digits, float32's range.
-    case brain = 2
+    case bfloat16 = 2
     case float32 = 3
 
     var bytes: Int { self == .float32 ? 4 : 2 }

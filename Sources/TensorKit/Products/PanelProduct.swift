@@ -15,7 +15,7 @@ struct PanelProduct {
     /// Inputs that are prepared together; a panel's share of as many stays in the first cache (in the second, of bfloat16 numbers, whose prepared
     /// rows are half as long).
     static let chunk = 256
-    static func chunk(_ number: PanelNumber) -> Int { number == .brain ? 2 * chunk : chunk }
+    static func chunk(_ number: PanelNumber) -> Int { number == .bfloat16 ? 2 * chunk : chunk }
     /// Words from one prepared row to the next.
     static let rowStride = chunk + 16
 
@@ -141,7 +141,7 @@ struct PanelProduct {
                         let (c, bias) = (results + column, isFirst ? work.bias.map { $0 + column } : nil)
                         let before = (isFirst ? residual : results).map { $0 + column }
                         switch panels.number {
-                        case .brain:
+                        case .bfloat16:
                             WordTile<BrainWords>.run(
                                 rows: count, a: words, stride: apart, b: b, depth: inputs / 2, c: c, outputs: outputs,
                                 bias: bias, before: before, ahead: next)
@@ -184,7 +184,7 @@ struct PanelProduct {
         @inline(__always)
         func narrow(_ from: UnsafeMutablePointer<Float>, _ to: UnsafeMutablePointer<UInt32>) {
             switch panels.number {
-            case .brain: BrainMath.narrow(from, count: inputs, into: to)
+            case .bfloat16: BrainMath.narrow(from, count: inputs, into: to)
             case .float32:
                 UnsafeMutableRawPointer(to).copyMemory(from: from, byteCount: 4 * inputs)
             case .binary16: HalfMath.double(from, count: inputs, factor: scale, into: to)

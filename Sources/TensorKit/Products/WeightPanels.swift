@@ -18,7 +18,7 @@ struct WeightPanels: Equatable {
 
     /// nil where the outputs do not fill panels, or the channels no pairs that lie together.
     init?(_ number: PanelNumber, outputs: Int, channels: Int, height: Int = 1, columns: Int = 1) {
-        guard outputs > 0, channels > 0, outputs % Self.width == 0, number != .brain || channels % 2 == 0 else { return nil }
+        guard outputs > 0, channels > 0, outputs % Self.width == 0, number != .bfloat16 || channels % 2 == 0 else { return nil }
         self.number = number
         (self.outputs, self.channels, self.height, self.columns) = (outputs, channels, height, columns)
     }
@@ -110,7 +110,7 @@ struct WeightPanels: Equatable {
         _ rows: UnsafeMutablePointer<Float>, _ stride: Int, _ first: Int, _ count: Int, _ scale: Float,
         into panel: UnsafeMutableRawPointer
     ) {
-        if number == .brain { return pair(rows, stride, first, count, into: panel) }
+        if number == .bfloat16 { return pair(rows, stride, first, count, into: panel) }
         for element in 0..<count {
             let (channel, tap) = ((first + element) / taps, (first + element) % taps)
             let to = panel + (tap * channels + channel) * Self.width * number.bytes
@@ -142,7 +142,7 @@ struct WeightPanels: Equatable {
                         even[i] = source[at]
                         odd[i] = source[at + taps]
                     }
-                    (to + block * 64).storeBytes(of: BrainMath.pairs(even, odd), as: BrainPairs.self)
+                    (to + block * 64).storeBytes(of: BrainMath.pairs(even, odd), as: Words.self)
                 }
             }
         }

@@ -187,7 +187,7 @@ struct Winograd {
                         let c = results + place * range.count * columns + (panel - firstPanel) * WeightPanels.width
                         let before = channel > 0 ? c : nil
                         switch panels.number {
-                        case .brain:
+                        case .bfloat16:
                             WordTile<BrainWords>.run(
                                 rows: range.count, a: words, stride: channels / 2, b: b, depth: inputs / 2, c: c,
                                 outputs: columns, before: before, ahead: next)

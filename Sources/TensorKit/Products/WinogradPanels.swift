@@ -91,15 +91,15 @@ struct WinogradPanels: Equatable {
                                 .storeBytes(of: turned.lanes(place * 16), as: Lanes.self)
                         }
                     }
-                case .brain:
+                case .bfloat16:
                     eachSixteen { channel, output in
                         for place in 0..<turns.places {
                             let at = to + 4 * ((place * channels + channel) / 2 * WeightPanels.width + output)
                             let words = BrainMath.words(turned.lanes(place * 16))
                             // The even channel's numbers are there already.
                             at.storeBytes(
-                                of: channel % 2 == 0 ? words : at.loadUnaligned(as: BrainPairs.self) | words &<< 16,
-                                as: BrainPairs.self)
+                                of: channel % 2 == 0 ? words : at.loadUnaligned(as: Words.self) | words &<< 16,
+                                as: Words.self)
                         }
                     }
                 }

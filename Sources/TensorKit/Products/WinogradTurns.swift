@@ -38,7 +38,7 @@ enum WinogradTurns: Int {
             turn(source, row, column, channels, target, apart, scratch) {
                 HalfMath.narrow($0 * scale)
             }
-        case .brain: turn(source, row, column, channels, target, apart, scratch) { BrainMath.narrow($0) }
+        case .bfloat16: turn(source, row, column, channels, target, apart, scratch) { BrainMath.narrow($0) }
         case .float32: turn(source, row, column, channels, target, apart, scratch) { $0 }
         }
     }

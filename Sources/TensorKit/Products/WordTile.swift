@@ -3,19 +3,19 @@ import COneDNN
 /// What a word of a row gives with sixteen words of a panel.
 protocol WordProduct {
     /// sums + a b, lane by lane.
-    static func add(_ sums: Lanes, _ a: BrainPairs, _ b: BrainPairs) -> Lanes
+    static func add(_ sums: Lanes, _ a: Words, _ b: Words) -> Lanes
 }
 
 /// Words are pairs of bfloat16 numbers: both products are added.
 enum BrainWords: WordProduct {
     @_transparent
-    static func add(_ sums: Lanes, _ a: BrainPairs, _ b: BrainPairs) -> Lanes { w2w_brain_dot(sums, a, b) }
+    static func add(_ sums: Lanes, _ a: Words, _ b: Words) -> Lanes { w2w_brain_dot(sums, a, b) }
 }
 
 /// Words are float32 numbers.
 enum FloatWords: WordProduct {
     @_transparent
-    static func add(_ sums: Lanes, _ a: BrainPairs, _ b: BrainPairs) -> Lanes { w2w_float_dot(sums, a, b) }
+    static func add(_ sums: Lanes, _ a: Words, _ b: Words) -> Lanes { w2w_float_dot(sums, a, b) }
 }
 
 /// Up to six rows by 64 columns of products, summed in float32 and held in registers.
@@ -94,7 +94,7 @@ struct WordTile<Product: WordProduct> {
 
         @inline(__always)
         mutating func add(_ word: UInt32, _ b: Columns) {
-            let a = BrainPairs(repeating: word)
+            let a = Words(repeating: word)
             x = Product.add(x, a, b.x)
             y = Product.add(y, a, b.y)
             z = Product.add(z, a, b.z)
@@ -113,15 +113,15 @@ struct WordTile<Product: WordProduct> {
 
     /// The words of 64 columns.
     private struct Columns {
-        let x, y, z, w: BrainPairs
+        let x, y, z, w: Words
 
         @inline(__always)
         init(_ at: UnsafeMutableRawPointer) {
             let at = UnsafeRawPointer(at)
-            x = at.loadUnaligned(as: BrainPairs.self)
-            y = (at + 64).loadUnaligned(as: BrainPairs.self)
-            z = (at + 128).loadUnaligned(as: BrainPairs.self)
-            w = (at + 192).loadUnaligned(as: BrainPairs.self)
+            x = at.loadUnaligned(as: Words.self)
+            y = (at + 64).loadUnaligned(as: Words.self)
+            z = (at + 128).loadUnaligned(as: Words.self)
+            w = (at + 192).loadUnaligned(as: Words.self)
         }
     }
 
