@@ -12,15 +12,17 @@ extension TerminalScreen {
             if !pictures.isMidStream { flush(now) }
         }
         pictures.advance(now, maySend: pending == nil)
-        if pictures.hasFailed {
-            isGone = true
-            events.append(.terminate)
-        }
+        if pictures.hasFailed { lose() }
     }
 
     /// When `service` has something to do by itself.
     var drawingDeadline: Double? {
-        [pictures.deadline, pending == nil ? nil : pendingSince + Self.patience + 1].compactMap { $0 }.min()
+        // Once patience has run out, it is the terminal that is waited for, until it takes more of a picture.
+        let patienceEnds = pendingSince + Self.patience + 1
+        return [pictures.deadline, pending != nil && patienceEnds > monotonicMilliseconds() ? patienceEnds : nil].compactMap {
+            $0
+        }
+        .min()
     }
 
     /// How long news that no key has caused wait for the end of a picture, in milliseconds.

@@ -66,8 +66,7 @@ extension TerminalScreen {
         if count > 0 {
             take(decoder.feed(buffer.prefix(count), at: monotonicMilliseconds()))
         } else if count == 0 || errno != EINTR {
-            isGone = true
-            events.append(.terminate)
+            lose()
         }
     }
 

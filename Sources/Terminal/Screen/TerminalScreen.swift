@@ -42,7 +42,7 @@ import ScreenModel
     let wakePipe: (read: Int32, write: Int32)
     let originalStandardError: Int32
     var isOpen = true
-    var isGone = false
+    private(set) var isGone = false
     var asksAfterFlush = false
 
     /// Where the questions stand.
@@ -179,10 +179,17 @@ import ScreenModel
             if count > 0 {
                 offset += count
             } else if errno != EINTR {
-                isGone = true
+                lose()
                 return
             }
         }
+    }
+
+    /// The terminal is gone, however that showed: nothing more is drawn, and the program is asked to end, once.
+    func lose() {
+        guard !isGone else { return }
+        isGone = true
+        events.append(.terminate)
     }
 }
 
