@@ -19,7 +19,9 @@ struct SpaceOptions: ParsableArguments {
         ))
     var adapter: [String] = []
 
-    @Option(help: ArgumentHelp("How much of each adapter, in their order; without it 1.", valueName: "x"))
+    @Option(
+        parsing: .unconditionalSingleValue,
+        help: ArgumentHelp("How much of each adapter, in their order; without it 1.", valueName: "x"))
     var multiplier: [Float] = []
 
     @Option(help: "The model whose coordinates count; without it the weight VAE, or the PCA of a space that has no VAE.")
