@@ -160,21 +160,47 @@ import Testing
         #expect(try pickled(bytes + [get, 20] + Array(".".utf8)).isEmpty)
     }
 
+    /// The file of a tensor (4, 6) with a place of its pickle changed.
+    @discardableResult
+    private func changed<Result>(_ pattern: [UInt8], to replacement: [UInt8], _ body: (TorchFile) throws -> Result) throws
+        -> Result
+    {
+        var data = try Data(contentsOf: fixture("tensor.pt"))
+        data.replaceSubrange(try #require(data.range(of: Data(pattern)), "\(pattern)"), with: replacement)
+        return try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("changed.pt")
+            try data.write(to: url)
+            return try body(TorchFile(url))
+        }
+    }
+
+    @Test func expandedTensorsAreReadWhereMemoryHoldsThem() throws {
+        let whole = try TorchFile(fixture("tensor.pt"))
+        let numbers = try #require(try whole.tensor(whole.root, name: "x")).floats()
+        // x[0].expand(4, 6) has the strides (0, 1).
+        try changed([0x4B, 6, 0x4B, 1, 0x86], to: [0x4B, 0, 0x4B, 1, 0x86]) { file in
+            let entry = try #require(try file.tensor(file.root, name: "x"))
+            let row = Array(numbers[..<6])
+            #expect(entry.shape == [4, 6] && entry.floats() == row + row + row + row)
+            #expect(try entry.tensor(rows: 2..<3).array == row)
+            entry.stored.release()
+        }
+        // x[0, 0].expand(65535, 65535)
+        let reason = try changed(
+            [0x4B, 4, 0x4B, 6, 0x86, 0x71, 6, 0x4B, 6, 0x4B, 1, 0x86],
+            to: [0x4D, 255, 255, 0x4D, 255, 255, 0x86, 0x4B, 0, 0x4B, 0, 0x86]
+        ) { file in message { try file.tensor(file.root, name: "x") } }
+        #expect(reason.contains("24 numbers are expanded to 4294836225, shape [65535, 65535]; save it with .contiguous()"))
+    }
+
     @Test func tensorsBeyondTheirStorageAreRefused() throws {
-        let whole = try Data(contentsOf: fixture("tensor.pt"))
         // The shape (4, 6) and the strides (6, 1) stand in the pickle as K 4 K 6 TUPLE2 and K 6 K 1 TUPLE2.
         for (pattern, replacement) in [
             ([0x4B, 4, 0x4B, 6, 0x86], [0x4B, 5, 0x4B, 6, 0x86]), ([0x4B, 6, 0x4B, 1, 0x86], [0x4B, 7, 0x4B, 1, 0x86]),
             ([0x4B, 6, 0x4B, 1, 0x86], [0x4B, 255, 0x4B, 255, 0x86]), ([0x4B, 4, 0x4B, 6, 0x86], [0x4B, 255, 0x4B, 255, 0x86]),
             ([0x4B, 24], [0x4B, 25]),
         ] as [([UInt8], [UInt8])] {
-            var data = whole
-            let range = try #require(data.range(of: Data(pattern)), "\(pattern)")
-            data.replaceSubrange(range, with: replacement)
-            try withTemporaryFolder { folder in
-                let url = folder.appendingPathComponent("wrong.pt")
-                try data.write(to: url)
-                let file = try TorchFile(url)
+            try changed(pattern, to: replacement) { file in
                 #expect(throws: CheckpointError.self) { try file.tensor(file.root, name: "x") }
             }
         }

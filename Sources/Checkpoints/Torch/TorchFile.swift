@@ -147,6 +147,9 @@ public struct TorchFile {
         }
     }
 
+    /// As many elements as the largest tensor of Stable Diffusion has, and some more.
+    private static let mostExpanded = 1 << 26
+
     private func rebuild(_ arguments: [PickleValue], isTyped: Bool, name: String) throws -> TensorEntry {
         func invalid(_ reason: String) -> CheckpointError {
             CheckpointError(file: path, problem: .invalidEntry(tensor: name, reason: reason))
@@ -179,10 +182,14 @@ public struct TorchFile {
             guard !tooMany, !tooFar, !beyond else { throw invalid("impossible shape \(shape) with strides \(strides)") }
             (count, last) = (product, sum)
         }
-        // No more elements than the storage has: an expanded tensor could be larger than any memory.
-        guard count == 0 || (last < elements && count <= elements) else {
+        guard count == 0 || last < elements else {
             throw invalid(
                 "shape \(shape) with strides \(strides) from \(offset) on does not fit its storage of \(elements) elements")
+        }
+        // A few numbers may be seen as many (torch's expand), but not as more than memory holds.
+        guard count <= max(elements, Self.mostExpanded) else {
+            throw invalid(
+                "\(elements) numbers are expanded to \(count), shape \(shape); save it with .contiguous()")
         }
         return TensorEntry(
             name: name, elementType: type, shape: shape, strides: strides, file: file,
