@@ -34,7 +34,10 @@ extension OpenedSpace {
             ModelFact(
                 "predicts",
                 predicts == "v_prediction" ? "velocity" : predicts == "sample" ? "the clean latents" : "noise"),
-            ModelFact("sampler", sampler ?? "not named"),
+            ModelFact(
+                "sampler",
+                space.unknownSampler.map { "\($0) is not known; \(space.manifest.defaults.scheduler) draws" } ?? sampler
+                    ?? "not named"),
         ]
         for adapter in adapters {
             let name = (adapter.file.file as NSString).lastPathComponent

@@ -32,6 +32,9 @@ public struct SpaceDescription: Sendable {
     /// What the base model is.
     public var modelFacts: [ModelFact] = []
 
+    /// The sampler's class that a model without a space asks for and that is not to be had: another draws where nobody chooses one.
+    public var unknownSampler: String?
+
     public init(
         name: String, path: String, fingerprint: String, vectorLength: Int, decoder: String, axes: [AxisDescription],
         identities: IdentityTable, defaults: GenerationSettings, reconstructionR2: Float? = nil, model: WeightModel? = .vae,

@@ -18,23 +18,20 @@ public enum SchedulerKind: String, Sendable, CaseIterable {
     /// `LCMScheduler.from_config(folder)`
     case lcm
 
-    /// The sampler that a model folder asks for.
-    /// - Parameter configuration: `scheduler_config.json`; its `_class_name` decides, and `use_karras_sigmas` between the two DPM-Solvers.
-    /// - Throws: `CheckpointError` for a class without a counterpart here; it lists those that have one.
-    public init(configuration: JSONConfiguration) throws {
-        switch try configuration.require("_class_name", as: String.self) {
+    /// The sampler that a model folder asks for; nil for a class without a counterpart here.
+    /// - Parameter configuration: `scheduler_config.json`; its `_class_name` decides (the Flax classes are named as the others), and
+    ///   `use_karras_sigmas` between the two DPM-Solvers.
+    public init?(configuration: JSONConfiguration) {
+        guard let name: String = try? configuration.optional("_class_name") else { return nil }
+        switch name.hasPrefix("Flax") ? String(name.dropFirst("Flax".count)) : name {
         case "DDIMScheduler": self = .ddim
         case "PNDMScheduler": self = .pndm
         case "DPMSolverMultistepScheduler":
-            self = try configuration.value("use_karras_sigmas", default: false) ? .dpmpp2M : .dpmpp2MPlain
+            self = (try? configuration.value("use_karras_sigmas", default: false)) == true ? .dpmpp2M : .dpmpp2MPlain
         case "EulerDiscreteScheduler": self = .euler
         case "EulerAncestralDiscreteScheduler": self = .eulerAncestral
         case "LCMScheduler": self = .lcm
-        default:
-            throw configuration.wrong(
-                "_class_name",
-                expected: "DDIMScheduler, PNDMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler, "
-                    + "EulerAncestralDiscreteScheduler or LCMScheduler (or name a sampler yourself)")
+        default: return nil
         }
     }
 

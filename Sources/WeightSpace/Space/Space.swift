@@ -31,6 +31,9 @@ public final class Space {
     /// What is added to the weights of the base model, a line for each addition; part of the fingerprint.
     public var baseChanges: [String] = []
 
+    /// The sampler's class that a model without a space asks for, where there is no counterpart here and the usual sampler draws instead.
+    public let unknownSampler: String?
+
     /// Opens a space strictly: every part that `space.json` names must be there, whole, and fit the others.
     /// - Parameters:
     ///   - folder: holds `space.json`.
@@ -38,6 +41,7 @@ public final class Space {
     /// - Throws: `SpaceError`, `CheckpointError` or `StateDictionaryMismatch`: what is wrong, in which file, what to do.
     public init(_ folder: URL, verifying: Bool = false) throws {
         self.folder = folder
+        unknownSampler = nil
         let manifestURL = folder.appendingPathComponent("space.json")
         guard FileManager.default.fileExists(atPath: manifestURL.path) else {
             throw SpaceError(
@@ -95,12 +99,13 @@ public final class Space {
     public init(model: ModelFolder) throws {
         folder = model.url
         let size = min(1024, max(64, (model.unetConfiguration.sampleSize ?? 64) * model.vaeConfiguration.downscale / 64 * 64))
+        let sampler = SchedulerKind(configuration: model.schedulerConfiguration)
         manifest = SpaceManifest(
             name: model.url.deletingPathExtension().lastPathComponent, paths: [.base: model.url.path],
             defaults: SpaceManifest.Defaults(
                 prompt: "portrait photo of a person",
-                scheduler: ((try? SchedulerKind(configuration: model.schedulerConfiguration)) ?? .dpmpp2M).rawValue, guidance: 7,
-                width: size, height: size, seed: 0))
+                scheduler: (sampler ?? .dpmpp2M).rawValue, guidance: 7, width: size, height: size, seed: 0))
+        unknownSampler = sampler == nil ? try model.schedulerConfiguration.optional("_class_name") : nil
         layout = try LoRALayout(publishedFor: model)
         identities = IdentityLabels(names: [], attributeNames: [], values: [])
         (weights, vae, pca, record, coordinates, kind, namedDirections) = (nil, nil, nil, nil, [:], nil, [])

@@ -80,6 +80,11 @@ struct RenderCommand: ParsableCommand {
         let request = RenderRequest(
             subject: subject, settings: generation.settings(over: file?.settings ?? description.defaults),
             injection: try injection.injection(in: description), guidanceInterval: guidanceInterval?.range)
+        if let asked = description.unknownSampler, generation.scheduler == nil, file == nil {
+            StandardStream.write(
+                "w2w render: the model asks for \(asked), which w2w does not have; \(request.settings.scheduler.rawValue) draws "
+                    + "(--scheduler takes another)\n")
+        }
         // Seed first: whoever stops the drawing still knows what it was.
         LogFile.note(
             "render \(name) seed \(request.settings.seed) steps \(request.settings.steps) space \(description.fingerprint.prefix(8))"

@@ -1,0 +1,29 @@
+import Foundation
+import Testing
+
+/// `render` with a model that is no space.
+@Suite struct ModelCommandTests {
+    @Test func aSamplerThatIsNotToBeHadIsNamedUnlessAnotherIsChosen() async throws {
+        let home = try ExplorerProgram.Home()
+        let model = URL(fileURLWithPath: home.path).appendingPathComponent("model")
+        let small = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../StableDiffusionTests/Fixtures/small").standardizedFileURL
+        try FileManager.default.copyItem(at: small, to: model)
+        let settings = model.appendingPathComponent("scheduler/scheduler_config.json")
+        let text = try String(contentsOf: settings, encoding: .utf8)
+        try Data(text.replacingOccurrences(of: "DDIMScheduler", with: "UniPCMultistepScheduler").utf8).write(to: settings)
+        func draw(_ options: String...) async throws -> ProgramRun {
+            let arguments = ["render", "--base", "--space", model.path, "--steps", "1", "--out", "a.png"] + options
+            return try await ProgramRun(arguments, home: home, in: URL(fileURLWithPath: home.path))
+        }
+        let run = try await draw()
+        #expect(run.status == 0)
+        #expect(
+            run.errorLines == [
+                "w2w render: the model asks for UniPCMultistepScheduler, which w2w does not have; dpmpp-2m draws "
+                    + "(--scheduler takes another)"
+            ])
+        let chosen = try await draw("--scheduler", "euler")
+        #expect(chosen.status == 0 && chosen.error.isEmpty, "\(chosen.error)")
+    }
+}
