@@ -64,6 +64,8 @@ public struct ExplorerModel: Sendable {
     var nearestItem: GalleryItem?
     var nearestDue: Double?
     var resumeDue: Double?
+    /// Keys that wait for the space, in order.
+    var typedAhead: [KeyEvent] = []
 
     // Pictures and jobs.
     var pictures = PictureStore()

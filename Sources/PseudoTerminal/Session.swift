@@ -28,7 +28,12 @@ public final class Session: Sendable {
         var transcript: [UInt8] = []
         /// What the terminal has yet to send; `continues` marks the later pieces of an answer.
         var due: [(at: Double, bytes: [UInt8], continues: Bool)] = []
+        var delay: Double
+        /// The terminal takes nothing of what the program writes.
+        var isStalled = false
         var shouldStop = false
+        var hasStopped = false
+        var isHungUp = false
         var ending: Ending?
         var watch: Watch?
     }
@@ -74,7 +79,7 @@ public final class Session: Sendable {
         self.behaviour = behaviour
         let model = TerminalModel(
             columns: columns, rows: rows, cellWidth: 8, cellHeight: 16, decodesPictures: behaviour.decodesPictures)
-        state = Mutex(State(model: model))
+        state = Mutex(State(model: model, delay: behaviour.delay))
         var settings = termios()
         tcgetattr(slave, &settings)
         settingsBefore = settings
@@ -94,7 +99,7 @@ public final class Session: Sendable {
     }
 
     deinit {
-        close(master)
+        if !state.withLock({ $0.isHungUp }) { close(master) }
         close(slave)
     }
 
@@ -157,6 +162,28 @@ public final class Session: Sendable {
         Self.setWindow(master, columns, rows, pixels: behaviour.tellsPixels)
     }
 
+    /// Takes nothing more of what the program writes, as a stopped tmux or a stalled link does, or goes on taking it.
+    public func stall(_ stalls: Bool = true) {
+        state.withLock { $0.isStalled = stalls }
+    }
+
+    /// Answers all questions now, and those to come without delay.
+    public func answerNow() {
+        let now = Self.now()
+        state.withLock { state in
+            for index in state.due.indices { state.due[index].at = min(now, state.due[index].at) }
+            state.delay = 0
+        }
+    }
+
+    /// Closes the terminal under the program.
+    public func hangUp() {
+        state.withLock { $0.shouldStop = true }
+        while !state.withLock({ $0.hasStopped }) { usleep(1000) }
+        state.withLock { $0.isHungUp = true }
+        close(master)
+    }
+
     /// Sends the program a signal.
     public func signal(_ number: Int32) {
         kill(process, number)
@@ -174,18 +201,28 @@ public final class Session: Sendable {
     /// All that the program has written.
     public var transcript: [UInt8] { state.withLock { $0.transcript } }
 
+    /// The processor time that the program has used so far.
+    /// - Throws: when it has ended.
+    public func processorSeconds() throws -> Double {
+        let status = try String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+        // The program's name, in brackets, is the second field; the times are the 14th and 15th.
+        let fields = status.split(separator: ")").last?.split(separator: " ") ?? []
+        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { throw POSIXError(.ESRCH) }
+        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
     /// Waits for a condition on the screen.
     /// - Throws: `Timeout` with the screen as it is then.
     public func waitUntil(
         _ what: String, timeout: Duration = .seconds(90), _ condition: @Sendable (TerminalModel) -> Bool
     ) async throws {
-        let end = ContinuousClock.now + timeout
+        var patience = Patience(timeout)
         while true {
             let hasEnded = reap() != nil
             // What a program wrote last may still be on its way through the terminal.
-            if hasEnded { try await Task.sleep(for: .milliseconds(200)) }
+            if hasEnded { try await waitUntilDrained() }
             if state.withLock({ condition($0.model) }) { return }
-            if hasEnded || ContinuousClock.now > end {
+            if hasEnded || patience.isOver() {
                 throw Timeout(what: what + (hasEnded ? " (the program has ended)" : ""), screen: screenText)
             }
             try await Task.sleep(for: .milliseconds(5))
@@ -232,27 +269,38 @@ public final class Session: Sendable {
 
     /// Waits until nothing has been written for a while.
     public func waitForQuiet(_ quiet: Duration = .milliseconds(400), timeout: Duration = .seconds(90)) async throws {
-        let end = ContinuousClock.now + timeout
+        var patience = Patience(timeout)
+        var stillness = Patience(quiet)
         var seen = -1
-        var since = ContinuousClock.now
-        while ContinuousClock.now - since < quiet {
-            if ContinuousClock.now > end { throw Timeout(what: "quiet", screen: screenText) }
+        while !stillness.isOver() {
+            if patience.isOver() { throw Timeout(what: "quiet", screen: screenText) }
             let now = state.withLock { $0.model.bytesSeen }
-            if now != seen { (seen, since) = (now, .now) }
+            if now != seen { (seen, stillness) = (now, Patience(quiet)) }
             try await Task.sleep(for: .milliseconds(10))
         }
     }
 
-    /// Waits for the end of the program.
+    /// Waits for the end of the program, and until the terminal has drawn and answered all that came from it.
     public func waitForExit(timeout: Duration = .seconds(90)) async throws -> Ending {
-        let end = ContinuousClock.now + timeout
+        var patience = Patience(timeout)
         while true {
             if let ending = reap() {
-                // What the terminal has yet to draw and to answer.
-                try await waitForQuiet(.milliseconds(100))
+                try await waitUntilDrained()
                 return ending
             }
-            if ContinuousClock.now > end { throw Timeout(what: "the end of the program", screen: screenText) }
+            if patience.isOver() { throw Timeout(what: "the end of the program", screen: screenText) }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    /// A byte of our own behind the program's last one shows when the terminal has taken that; then the answers are waited for.
+    private func waitUntilDrained() async throws {
+        guard !state.withLock({ $0.shouldStop || $0.isStalled }) else { return }
+        var mark: UInt8 = 0
+        guard write(slave, &mark, 1) == 1 else { return }
+        var patience = Patience(.seconds(90))
+        while !state.withLock({ $0.transcript.last == mark && $0.due.allSatisfy { $0.at == .infinity } }) {
+            if patience.isOver() { throw Timeout(what: "the end of what the program wrote", screen: screenText) }
             try await Task.sleep(for: .milliseconds(5))
         }
     }
@@ -311,6 +359,7 @@ public final class Session: Sendable {
     // MARK: The terminal's side
 
     private func play() {
+        defer { state.withLock { $0.hasStopped = true } }
         var budget = 0.0
         var last = Self.now()
         var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -323,6 +372,10 @@ public final class Session: Sendable {
                 return state.shouldStop
             }
             if stop { return }
+            if state.withLock({ $0.isStalled }) {
+                usleep(2000)
+                continue
+            }
             var limit = buffer.count
             if let rate = behaviour.bytesPerSecond {
                 budget = min(Double(rate) * 0.05, budget + (now - last) * Double(rate))
@@ -350,7 +403,7 @@ public final class Session: Sendable {
             state.transcript += bytes
             for question in state.model.feed(bytes) {
                 guard let answer = behaviour.answers[question.text] else { continue }
-                var at = Self.now() + behaviour.delay
+                var at = Self.now() + state.delay
                 if let previous = state.due.last, previous.at > at { at = previous.at }
                 let all = Array(answer.utf8)
                 guard let pieces = behaviour.pieces else {

@@ -9,7 +9,9 @@ enum EntryPoint {
     static func main() {
         Reexecution.runOnce()
         let status = run(Array(CommandLine.arguments.dropFirst()))
-        exit(status.rawValue)
+        // Not exit(): it takes the libraries' globals down, with which the engine's thread may still be computing.
+        fflush(nil)
+        _exit(status.rawValue)
     }
 
     /// Parses and runs one command line.

@@ -76,8 +76,17 @@ final class Demo {
             note = "\(none[selected + 1])"
         case .character("E"): exit(3)
         case .character("H"): while true { sleep(10) }
+        case .character("L"): waitForHangUp()
         default: break
         }
+    }
+
+    /// Busy with something else while the terminal goes away, and told by nobody: it shows with the next thing that is written.
+    func waitForHangUp() {
+        signal(SIGHUP, SIG_IGN)
+        var polls = [pollfd(fd: 0, events: 0, revents: 0)]
+        while polls[0].revents & Int16(POLLHUP) == 0 { poll(&polls, 1, 100) }
+        screen.redraw()
     }
 
     func change(_ step: Double) {

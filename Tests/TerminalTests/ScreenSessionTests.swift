@@ -173,9 +173,10 @@ import Testing
     }
 
     @Test func aLateAnswerUpgradesAndIsNoTyping() async throws {
-        let session = try start(.late(2.5))
+        let session = try start(.late(.infinity))
         defer { session.end() }
         try await session.waitForText("▀▀▀▀")
+        session.answerNow()
         try await session.waitForText("graphics sixel")
         try await session.waitForPictures(1)
         #expect(!session.model.text.contains("▀"))
@@ -320,6 +321,39 @@ import Testing
         try await session.waitForPictures(1)
         session.signal(signal)
         try await expectCleanEnd(session)
+    }
+
+    /// Half a picture is on the wire and a changed slider waits for its end: there is nothing to do but to wait for the terminal.
+    @Test func aTerminalThatTakesNothingCostsNothing() async throws {
+        let session = try start(.slow(20_000), columns: 200, rows: 60)
+        defer { session.end() }
+        try await session.waitForText("graphics sixel")
+        while !session.transcript.contains(Array("\u{1b}P".utf8)) { try await Task.sleep(for: .milliseconds(5)) }
+        session.stall()
+        session.send(.right)
+        var share = 1.0
+        for _ in 0..<10 where share > 0.2 {
+            let (began, before) = (ContinuousClock.now, try session.processorSeconds())
+            try await Task.sleep(for: .seconds(1))
+            share = (try session.processorSeconds() - before) / ((ContinuousClock.now - began) / .seconds(1))
+        }
+        #expect(share <= 0.2, "of a core")
+        session.stall(false)
+        try await session.waitForText("axis 0 35%")
+        session.send("q")
+        try await expectCleanEnd(session)
+    }
+
+    @Test func aTerminalThatHasGoneEndsIt() async throws {
+        // Told by the signal or by what is read; told by what is written alone.
+        for key in ["", "L"] {
+            let session = try start()
+            defer { session.end() }
+            try await session.waitForPictures(1)
+            session.send(key)
+            session.hangUp()
+            #expect(try await session.waitForExit() == .exited(0), "after '\(key)'")
+        }
     }
 
     @Test func aCrashPutsTheTerminalBack() async throws {

@@ -137,6 +137,29 @@ import Testing
         }
     }
 
+    /// The engine computes on while the process ends: whatever takes the libraries down under it crashes now and then.
+    @Test func leavingWhileDrawingTakesNoLibraryDown() async throws {
+        let home = try ExplorerProgram.Home()
+        let loader = home.path + "/loader"
+        let program = try ExplorerProgram(home: home, environment: ["LD_DEBUG": "files", "LD_DEBUG_OUTPUT": loader])
+        try await program.waitForFinishedFace()
+        program.session.send("n")
+        try await program.quit()
+        let log = try String(contentsOfFile: "\(loader).\(program.session.process)", encoding: .utf8)
+        #expect(log.contains("calling init: ") && log.contains("libdnnl"))
+        #expect(!log.contains("calling fini: "))
+    }
+
+    /// Keys of somebody who knows what they want wait for the terminal's mode and for the space.
+    @Test func keysTypedAtOnceAreNotLost() async throws {
+        for kind in [Kind.sixel, .late, .silent] {
+            let program = try ExplorerProgram(kind.behaviour)
+            program.session.send(.right, .down, .right)
+            try await program.session.waitForText("+ 2 changes")
+            try await program.quit()
+        }
+    }
+
     @Test func interruptAndTerminate() async throws {
         let program = try ExplorerProgram()
         try await program.session.waitForText("1 Explore")
@@ -193,9 +216,10 @@ import Testing
         session.send("echo back-$((1+1))\r")
         try await session.waitForText("back-2")
         session.send("fg\r")
-        try await session.waitUntil("the face again") { $0.onAlternateScreen && ExplorerProgram.showsFace($0) }
+        try await session.waitUntil("the screen again") { $0.onAlternateScreen }
         session.send(.right)
         try await session.waitForText("+ 1 change")
+        try await session.waitUntil("the face again", ExplorerProgram.showsFace)
         session.send("q")
         try await session.waitUntil("the shell again") { !$0.onAlternateScreen }
         session.send("echo done-$((1+1))\r")

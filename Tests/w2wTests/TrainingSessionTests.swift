@@ -28,7 +28,10 @@ import Testing
             program: BuiltPrograms.path(of: "w2w"),
             arguments: ["evaluate", "--people", "400", "--seeds", "8", "--out", folder.path])
         defer { session.end() }
-        try await session.waitUntil("pictures are drawn") { $0.text.contains("drawing  ") && !$0.text.contains("drawing  0 ") }
+        // The measures of all people come first, which may take a while.
+        try await session.waitUntil("pictures are drawn", timeout: .seconds(600)) {
+            $0.text.contains("drawing  ") && !$0.text.contains("drawing  0 ")
+        }
         session.send(.control("c"))
         #expect(try await session.waitForExit() == .exited(130))
         #expect(session.settingsAreRestored)

@@ -11,13 +11,13 @@ extension ExplorerModel {
             return nil
         case .drawAgain:
             if case .failed = space { return nil }
-            guard index != nil else { return "the space is still loading" }
+            guard index != nil else { return Self.stillLoading }
             return preview.phase == .rendering ? "it is being drawn already" : nil
         default: break
         }
         guard index != nil, let trail else {
             if case .failed = space { return "no space is open" }
-            return "the space is still loading"
+            return Self.stillLoading
         }
         if index?.hasCodes == false, Self.needsCodes.contains(command) {
             return "this space has no weight VAE, so no codes · w2w train makes one"
@@ -67,6 +67,8 @@ extension ExplorerModel {
         default: return nil
         }
     }
+
+    static let stillLoading = "the space is still loading"
 
     /// What moves through the space rather than among the people in it.
     private static let needsCodes: Set<Command> = [

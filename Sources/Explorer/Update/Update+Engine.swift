@@ -69,7 +69,9 @@ extension ExplorerModel {
     private mutating func failed(_ id: JobID, _ purpose: JobPurpose, _ failure: EngineFailure) {
         switch purpose {
         // Also when the space is shown already: without its models nothing of it can be drawn.
-        case .open: space = .failed(failure)
+        case .open:
+            space = .failed(failure)
+            typedAhead = []
         case .preview:
             guard id == preview.job else { return }
             preview.job = nil
@@ -142,7 +144,7 @@ extension ExplorerModel {
                 "the file belongs to the space '\(record.space)' (\(record.spaceFingerprint.prefix(8))): open that one with --space",
                 .warning)
         }
-        return arrive()
+        return arrive() + catchUp()
     }
 
     /// A recorded walk as steps: states that only went on along one axis are one step, and so is a place that was noted again when w2w came

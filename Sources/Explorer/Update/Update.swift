@@ -72,6 +72,32 @@ extension ExplorerModel {
         case .suspend: return [.suspend]
         default: break
         }
+        if waitsForSpace(event) {
+            if typedAhead.count < 100 { typedAhead.append(event) }
+            say("the space is still loading · what you type waits for it")
+            return []
+        }
+        return act(on: event)
+    }
+
+    /// Whether a key needs the space that is being opened, or was typed after one that does; leaving needs nothing.
+    private func waitsForSpace(_ event: KeyEvent) -> Bool {
+        guard trail == nil else { return false }
+        if case .failed = space { return false }
+        guard editor == nil, overlay == nil else { return false }
+        let command = keys.command(for: event, in: scope)
+        return command != .quit && (!typedAhead.isEmpty || command.map(disabledReason) == Self.stillLoading)
+    }
+
+    /// Does what was typed while the space was being opened.
+    mutating func catchUp() -> [ExplorerEffect] {
+        guard !typedAhead.isEmpty else { return [] }
+        toast = nil
+        defer { typedAhead = [] }
+        return typedAhead.flatMap { act(on: $0) }
+    }
+
+    private mutating func act(on event: KeyEvent) -> [ExplorerEffect] {
         var effects = dismissWelcome()
         if editor != nil {
             effects += edit(event)

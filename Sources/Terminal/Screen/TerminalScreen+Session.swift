@@ -96,11 +96,10 @@ extension TerminalScreen {
     private func giveBack() {
         if !isGone {
             pictures.stop(within: 1000)
-            let owesAnswers = isProbing || probe == .silent || pictures.openConfirmations > 0 || asksAfterFlush
             // Some terminals keep pixels when the other screen comes back.
             if !pictures.coveredCells.isEmpty { erase(pictures.coveredCells) }
             tell(Self.mouseOff(options))
-            if owesAnswers { settle() }
+            if asksQuestions, probe != .notAsked { settle() }
         }
         curses.leave()
     }
@@ -113,28 +112,33 @@ extension TerminalScreen {
         return isProbing ? 1500 : 500
     }
 
-    /// Answers that are still under way would be typed into the shell: one last question, and all before its answer is ours.
+    /// Answers that are still under way would be typed into the shell: one last question, and all up to its answer is ours. It asks where the
+    /// cursor is, as nothing else does, so that no late answer to another question is taken for its own.
     private func settle() {
-        tell("\u{1b}[5n")
-        let end = monotonicMilliseconds() + patience
-        var tail: [UInt8] = []
+        tell("\u{1b}[6n")
+        var patience = patience
+        var sequence: [UInt8] = []
+        var hasAnswered = false
         var buffer = [UInt8](repeating: 0, count: 1024)
-        // Confirmations that are due come before ours and look the same.
-        var expected = 1 + pictures.openConfirmations
-        while expected > 0 {
-            let left = end - monotonicMilliseconds()
-            guard left > 0 else { break }
+        while patience > 0, !hasAnswered {
+            let began = monotonicMilliseconds()
             var polls = [pollfd(fd: 0, events: Int16(POLLIN), revents: 0)]
-            guard Glibc.poll(&polls, 1, Int32(left.rounded(.up))) > 0 else { continue }
+            let slice = 50.0
+            let ready = Glibc.poll(&polls, 1, Int32(slice))
+            // Only time in which this process could have heard an answer counts: it, or the machine, may have stood still.
+            patience -= min(slice, monotonicMilliseconds() - began)
+            guard ready > 0 else { continue }
             let count = read(0, &buffer, buffer.count)
             guard count > 0 else { break }
             for byte in buffer.prefix(count) {
-                tail.append(byte)
-                if tail.count > 4 { tail.removeFirst() }
-                if tail == Array("\u{1b}[0n".utf8) { expected -= 1 }
+                if byte == 0x1b { sequence = [] } else if sequence.count < 16 { sequence.append(byte) }
+                if byte == UInt8(ascii: "R"), sequence.first == UInt8(ascii: "["), sequence.contains(UInt8(ascii: ";")) {
+                    hasAnswered = true
+                }
             }
         }
-        tcflush(0, TCIFLUSH)
+        // Once all has been answered, what follows is typed for the shell.
+        if !hasAnswered { tcflush(0, TCIFLUSH) }
         pictures.forgetConfirmations()
         if isProbing { probe = .silent }
     }
