@@ -58,24 +58,40 @@ extension LoRALayout {
         }
     }
 
+    /// A layer of plain LoRA: scale · B A.
+    private struct Factors {
+        /// [r, in]
+        let a: TensorEntry
+        /// [out, r]
+        let b: TensorEntry
+        let scale: Float
+
+        var rank: Int { a.shape[0] }
+    }
+
     /// The layers of a file by their path with points.
-    private static func named(_ file: LoRAFile, paths: Set<String>) throws -> [String: LoRAFile.Layer] {
+    private static func named(_ file: LoRAFile, paths: Set<String>) throws -> [String: Factors] {
         let flat = Dictionary(
             paths.map { ($0.replacingOccurrences(of: ".", with: "_"), $0) }, uniquingKeysWith: { first, _ in first })
-        var result = [String: LoRAFile.Layer]()
+        var result = [String: Factors]()
         for layer in file.layers {
             guard layer.part == .unet else {
                 throw SpaceError(
                     "\(file.file): the layer \(layer.path) belongs to the text model",
                     advice: "Identities of a space change the U-Net only; draw this file with --adapter instead.")
             }
-            guard layer.a.shape.count == 2 else {
+            guard let (a, b) = layer.factors else {
+                throw SpaceError(
+                    "\(file.file): the layer \(layer.path) is \(layer.kind)",
+                    advice: "Identities of a space are plain LoRA; draw this file with --adapter instead.")
+            }
+            guard a.shape.count == 2 else {
                 throw SpaceError(
                     "\(file.file): the layer \(layer.path) is a convolution",
                     advice: "Identities of a space change linear layers only; draw this file with --adapter instead.")
             }
             let path = file.isFlat ? flat[layer.path] ?? layer.path : layer.path
-            guard result.updateValue(layer, forKey: path) == nil else {
+            guard result.updateValue(Factors(a: a, b: b, scale: layer.scale), forKey: path) == nil else {
                 throw SpaceError("\(file.file): the layer \(path) stands twice")
             }
         }

@@ -3,7 +3,7 @@
 adapters/peft: a folder of PEFT with patterns of rank and alpha, convolutions and a text model; adapters/peft-bin the same U-Net part as .bin with the
 adapter's name in its keys; adapters/diffusers.safetensors by save_lora_weights; adapters/kohya.safetensors and adapters/processors.bin in the
 forms of kohya's scripts and of diffusers before PEFT; adapters/expected.safetensors: the U-Net's output and the text states with them, by PEFT and
-diffusers; adapters/stabilized.safetensors by save_lora_weights; adapters/loha.safetensors, adapters/xl.safetensors: kinds that are not read.
+diffusers; adapters/stabilized.safetensors by save_lora_weights; adapters/xl.safetensors: of another family.
 """
 import copy, json, os, shutil, sys
 import torch
@@ -96,7 +96,6 @@ StableDiffusionPipeline.save_lora_weights(
 arrays["stabilized/unet"] = last(stable(sample, steps, encoder_hidden_states=plain).sample)
 wide = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k.lora_"
 save_file({wide + "down.weight": torch.zeros(1, 2048), wide + "up.weight": torch.zeros(640, 1)}, folder + "/xl.safetensors")
-save_file({"lora_unet_mid_block_attentions_0_proj_in.hada_w1_a": torch.zeros(2, 2)}, folder + "/loha.safetensors")
 save_file(arrays, folder + "/expected.safetensors")
 for root, _, files in os.walk(folder):
     for name in files:
