@@ -55,6 +55,27 @@ import Testing
         expectClose("text states without change", try states(pipeline), try small.entry("text/states").tensor(), tolerance: 1e-4)
     }
 
+    @Test func anAdapterThatIsNotFiniteIsRefused() throws {
+        let given = try StateDictionary(opening: fixture("adapters/diffusers.safetensors"))
+        let damaged = try #require(given.entries.last)
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("w2w-adapter-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appendingPathComponent("damaged.safetensors")
+        try SafetensorsWriter.write(
+            given.entries.map { entry in
+                let tensor = entry.tensor()
+                if entry.name == damaged.name { tensor.pointer[tensor.count - 1] = .nan }
+                return StoredTensor(entry.name, tensor)
+            }, to: file)
+        #expect {
+            let loader = try PipelineLoader(ModelFolder(fixture("small")), adapters: [(LoRAFile(file), 1)])
+            _ = StableDiffusionPipeline(loader)
+        } throws: {
+            "\($0)".contains("damaged.safetensors") && "\($0)".contains(damaged.name) && "\($0)".contains("not finite")
+        }
+    }
+
     @Test func multipliers() throws {
         expectClose(
             "multiplier 0", try prediction(pipeline("peft", multiplier: 0)), try small.entry("unet/odd/output").tensor(),

@@ -150,5 +150,11 @@ struct FaceNetTests {
         }
         try SafetensorsWriter.write(plain, to: file)
         #expect { try FaceEmbedders.open(file) } throws: { "\($0)".contains("\"block8.branch0.bn.running_var\" holds numbers") }
+        let endless = Self.layout.map { name, shape -> StoredTensor in
+            let value: Float = name == "conv2d_4a.conv.weight" ? .infinity : 0
+            return StoredTensor(name, Tensor(shape, [Float](repeating: value, count: shape.reduce(1, *))), as: .float32)
+        }
+        try SafetensorsWriter.write(endless, to: file)
+        #expect { try FaceEmbedders.open(file) } throws: { "\($0)".contains("\"conv2d_4a.conv.weight\" holds numbers") }
     }
 }

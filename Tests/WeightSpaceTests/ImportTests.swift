@@ -73,7 +73,7 @@ import Testing
         try imported(["mean.pt", "std.pt", "V.pt", "proj_1000pc.pt", "weight_dimensions.pt", "w2wmodel.pt"]) { plan, space in
             #expect(
                 space.identities.names == ["p00001", "p00002", "p00003", "p00004", "p00005", "w2wmodel"] && space.weights == nil)
-            #expect(plan.notes == ["w2wmodel.pt has 5 coefficients, the PCA 4: the rest is left out"])
+            #expect(plan.notes == ["w2wmodel.pt has 5 coefficients, the PCA 4: the rest, 96.9 % of its length, is left out"])
             let decoded = try space.decode(Tensor([6, 4], space.codes))
             expectClose(decoded.rows(5..<6), try expected.entry("extra").tensor(), tolerance: 1e-5, "the identity of w2wmodel.pt")
         }
@@ -82,6 +82,34 @@ import Testing
             expectClose(vectors.rows(0..<5), try expected.entry("weights").tensor(), tolerance: 1e-6, "vectors")
             expectClose(vectors.rows(5..<6), try expected.entry("extra").tensor(), tolerance: 1e-5, "the vector of w2wmodel.pt")
         }
+    }
+
+    @Test func coefficientsThatAreNotFiniteAreRefused() throws {
+        let folder = try TemporaryFolder()
+        let file = folder.url.appendingPathComponent("weights.safetensors")
+        try SafetensorsWriter.write([StoredTensor("weights", Tensor([1, 2], [.nan, 0]))], to: file)
+        var parts = ImportParts()
+        for name in ["mean.pt", "std.pt", "V.pt", "proj_1000pc.pt"] {
+            let url = try fixture("import").appendingPathComponent(name)
+            try parts.add(ImportPart.read(url), from: url)
+        }
+        try parts.add(.identity(name: "fred", StateDictionary(safetensors: file).entry("weights")), from: file)
+        let words = message { try parts.pca(length: 1964) }
+        #expect(words.contains("weights.safetensors: holds coefficients that are not finite"), "\(words)")
+    }
+
+    /// More coefficients than there are directions: whatever it means, it is not a face of this PCA.
+    @Test func anIdentityOfAnotherPCAIsRefused() throws {
+        let folder = try TemporaryFolder()
+        let file = folder.url.appendingPathComponent("weights.safetensors")
+        try SafetensorsWriter.write([StoredTensor("weights", Tensor(zeros: [1, 6]))], to: file)
+        let parts = try ["mean.pt", "std.pt", "V.pt", "proj_1000pc.pt"].map { try fixture("import").appendingPathComponent($0) }
+        var together = ImportParts()
+        for url in parts { try together.add(ImportPart.read(url), from: url) }
+        let long = try StateDictionary(safetensors: file).entry("weights")
+        try together.add(.identity(name: "fred", long), from: folder.url.appendingPathComponent("fred.pt"))
+        let words = message { try together.pca(length: 1964) }
+        #expect(words.contains("fred.pt: has 6 coefficients, V.pt 5 directions: it belongs to another PCA"), "\(words)")
     }
 
     @Test(arguments: ["vanilla", "residual"]) func weightVAEs(variant: String) throws {

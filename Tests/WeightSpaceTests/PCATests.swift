@@ -137,7 +137,16 @@ struct PCATests {
         let values = StoredTensor("singular_values", Tensor([1], [2]))
         #expect(try message(parts).contains("std"))
         #expect(try message(parts + [values, StoredTensor("std", Tensor(zeros: [4]))]).contains("not above 0"))
-        let whole = parts + [values, StoredTensor("std", Tensor([4], [1, 1, 1, 1]))]
+        let std = StoredTensor("std", Tensor([4], [1, 1, 1, 1]))
+        let whole = parts + [values, std]
+        #expect(try message(parts + [values, StoredTensor("std", Tensor([4], [1, .infinity, 1, 1]))]).contains("not above 0"))
+        let far = StoredTensor("mean", Tensor([4], [0, .nan, 0, 0]))
+        #expect(try message([far, parts[1], values, std]).contains("`mean` holds numbers that are not finite"))
+        #expect(
+            try message(parts + [StoredTensor("singular_values", Tensor([1], [.nan])), std]).contains(
+                "`singular_values` do not fall, or are not finite"))
+        let coefficients = StoredTensor("coefficients", Tensor([2, 1], [1, -.infinity]))
+        #expect(try message(whole + [coefficients]).contains("`coefficients` holds numbers that are not finite"))
         #expect(try message(whole, [:]).contains("how many vectors"))
         #expect(try message(whole + [StoredTensor("extra", mean)]).contains("extra"))
     }

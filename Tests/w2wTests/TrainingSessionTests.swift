@@ -44,6 +44,21 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: folder.appendingPathComponent("report.md").path))
     }
 
+    @Test func controlCStopsTheFitOfAPreviewAndKeepsNothing() async throws {
+        let home = try ExplorerProgram.Home()
+        let session = try Session(
+            program: BuiltPrograms.path(of: "w2w"), arguments: ["fit-preview", "--pictures", "64", "--cache"],
+            environment: home.environment)
+        defer { session.end() }
+        try await session.waitUntil("pictures are drawn") { $0.text.contains("drawing  ") && !$0.text.contains("drawing  0 ") }
+        session.send(.control("c"))
+        #expect(try await session.waitForExit() == .exited(130))
+        #expect(session.settingsAreRestored)
+        #expect(session.screenText.contains("w2w fit-preview: stopped"))
+        let kept = FileManager.default.enumerator(atPath: home.path)?.contains { "\($0)".contains("latent-previews/") }
+        #expect(kept == false)
+    }
+
     @Test func controlCKeepsACheckpointAndTheRunGoesOn() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         @Sendable func stepsShown(_ model: TerminalModel) -> Int? {

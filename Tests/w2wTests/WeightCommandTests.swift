@@ -86,10 +86,12 @@ import Testing
         vector[17] = .nan
         try writeTensor("weights", shape: [1, 6272], vector, to: "nan.safetensors")
         try writeTensor("weights", shape: [2, 6272], vector + vector, to: "two.safetensors")
+        try writeTensor("weights", shape: [1, 6272], vector.map { _ in 3e38 }, to: "far.safetensors")
         try writeTensor("weights", shape: [1, 100], Array(vector.prefix(100)), to: "short.safetensors")
         try writeTensor("conv.weight", shape: [2, 50], Array(vector.prefix(100)), to: "strange.safetensors")
         try Data("no file of tensors".utf8).write(to: place("text.safetensors"))
         try await expectRefusal("encode nan.safetensors --out a.z", "nan.safetensors: holds weights that are not finite")
+        try await expectRefusal("encode far.safetensors --out a.z --model pca", "its code holds numbers that are not finite")
         try await expectRefusal("encode two.safetensors --out a.z", "holds 2 vectors")
         try await expectRefusal("encode two.safetensors --row 2 --out a.z", "has no row 2")
         try await expectRefusal("encode short.safetensors --out a.z", "LoRA vectors of this space have 6272 numbers")
@@ -139,6 +141,50 @@ import Testing
     ])
     func optionsWithoutEffectAreRefused(_ line: String, _ expected: String) async throws {
         try await expectRefusal(line.replacingOccurrences(of: "BUILTIN", with: Self.builtIn.path), expected, status: 2)
+    }
+
+    /// What an import leaves as it is cannot be asked for.
+    @Test func optionsWithoutEffectOnAnImportAreRefused() async throws {
+        let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        let base = "--base \(tests.path)/StableDiffusionTests/Fixtures/small --out new"
+        let files = "import \(tests.path)/WeightSpaceTests/Fixtures/import"
+        try await expectRefusal(
+            "\(files)/adapters --alpha 3 \(base)", "'--alpha' has no effect on adapters, which say it themselves", status: 2)
+        try await expectRefusal(
+            "\(files)/vanilla.pt --store f16 \(base)", "'--store' has no effect where no vectors are stored", status: 2)
+    }
+
+    /// A space that is there keeps its base model and its vectors; its name can be changed.
+    @Test func whatASpaceHasIsNotPlacedAnew() async throws {
+        let there = try space("there", replacing: [:])
+        let manifest = { try String(contentsOf: there.appendingPathComponent("space.json"), encoding: .utf8) }
+        let before = try manifest()
+        for line in [
+            "pca there --components 4 --base copy --out there", "pca there --components 4 --base refer --out there",
+            "train there --steps 1 --hidden 8 --base copy --out there",
+        ] {
+            try await expectRefusal(line, "'--base' has no effect on a space, which has its own", status: 2)
+        }
+        try await expectRefusal(
+            "pca there --components 4 --vectors copy --out there", "'--vectors' has no effect on a space", status: 2)
+        #expect(try manifest() == before)
+        let renamed = try await run("pca there --components 4 --name elsewhere --out there")
+        #expect(renamed.status == 0, "\(renamed.error)")
+        #expect(try manifest().contains("\"name\": \"elsewhere\""))
+    }
+
+    /// Before anything is drawn, for it takes long to draw what cannot be kept.
+    @Test func axesThatCannotBeMeasuredAreNotPromised() async throws {
+        let text = try String(contentsOf: Self.builtIn.appendingPathComponent("space.json"), encoding: .utf8)
+        func without(_ parts: [String]) -> String {
+            text.split(separator: "\n").filter { line in !parts.contains { line.contains("\"\($0)\": ") } }.joined(
+                separator: "\n")
+        }
+        let faceless = try space("faceless", replacing: ["space.json": without(["embedder"])])
+        try await expectRefusal(
+            "evaluate --space \(faceless.path) --update-axes --out report", "'built-in' has no embedder, so what its axes do")
+        let linear = try space("linear", replacing: ["space.json": without(["vae", "codes", "axes", "flow"])])
+        try await expectRefusal("evaluate --space \(linear.path) --update-axes --out report", "has no weight VAE")
     }
 
     private static let builtIn = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

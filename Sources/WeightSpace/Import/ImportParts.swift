@@ -69,10 +69,17 @@ struct ImportParts {
         }
     }
 
-    /// What is lost of an identity whose coefficients go beyond those of the PCA.
-    var shortenedIdentity: String? {
-        guard let k = components, let long = identities.first(where: { $0.value.entry.shape[1] > k }) else { return nil }
-        return "\(long.url.lastPathComponent) has \(long.value.entry.shape[1]) coefficients, the PCA \(k): the rest is left out"
+    /// What is lost of identities whose coefficients go beyond those of the others, which the PCA has: a sentence each.
+    var shortenedIdentities: [String] {
+        guard let k = components else { return [] }
+        return identities.compactMap { identity in
+            let values = identity.value.entry.floats()
+            guard values.count > k else { return nil }
+            let length = { (part: ArraySlice<Float>) in part.reduce(0) { $0 + Double($1) * Double($1) } }
+            let share = 100 * (length(values[k...]) / max(length(values[...]), .leastNormalMagnitude)).squareRoot()
+            return "\(identity.url.lastPathComponent) has \(values.count) coefficients, the PCA \(k): the rest, "
+                + "\(String(format: "%.3g", share)) % of its length, is left out"
+        }
     }
 
     /// Components that directions and coefficients have in common.
@@ -112,6 +119,12 @@ struct ImportParts {
             throw SpaceError(
                 "\(coefficients.url.path): coefficients of \(rows) identities make no PCA", advice: "At least 2 are needed.")
         }
+        for identity in identities where identity.value.entry.shape[1] > directions.value.shape[1] {
+            throw SpaceError(
+                "\(identity.url.path): has \(identity.value.entry.shape[1]) coefficients, \(directions.url.lastPathComponent) "
+                    + "\(directions.value.shape[1]) directions: it belongs to another PCA",
+                advice: "Give the directions that it was made with, or leave it out.")
+        }
         let all = Tensor(zeros: [rows + identities.count, k])
         try Self.copyColumns(coefficients.value, k, into: all.pointer)
         for (index, identity) in identities.enumerated() {
@@ -119,7 +132,8 @@ struct ImportParts {
             for (i, value) in values.enumerated() { all.pointer[(rows + index) * k + i] = value }
         }
         guard Kernels.sumOfSquares(all).isFinite else {
-            throw SpaceError("\(coefficients.url.path): holds coefficients that are not finite", advice: "Make the file again.")
+            let damaged = identities.first { !$0.value.entry.floats().allSatisfy(\.isFinite) }?.url ?? coefficients.url
+            throw SpaceError("\(damaged.path): holds coefficients that are not finite", advice: "Make the file again.")
         }
         var squares = [Double](repeating: 0, count: k)
         for row in 0..<rows {

@@ -72,7 +72,7 @@ public struct SpaceImport {
         labels = try Self.labels(parts, pca: pca, weights: weights)
         notes = parts.notes
         if parts.hasUnneeded { notes.append("the pseudo-inverse is not needed: directions are solved from the labels") }
-        if let extra = parts.shortenedIdentity { notes.append(extra) }
+        notes += parts.shortenedIdentities
         if weights != nil, !adapters.isEmpty {
             throw SpaceError(
                 "there are both a tensor of vectors and adapters", advice: "Import them one after the other, into two spaces.")

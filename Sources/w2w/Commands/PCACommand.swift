@@ -73,13 +73,17 @@ struct PCACommand: ParsableCommand {
     @Option(help: "How components and coefficients are stored.")
     var store: Store = .f32
 
-    @Option(help: "Copy the base model into a new space, or only refer to it.")
-    var base: SpaceWriter.Placement = .copy
+    @Option(
+        help: ArgumentHelp(
+            "Copy the base model into a new space, or only refer to it; without it copy.", valueName: "copy|refer"))
+    var base: SpaceWriter.Placement?
 
-    @Option(help: "Copy the vectors into a new space, or only refer to them.")
-    var vectors: SpaceWriter.Placement = .refer
+    @Option(
+        help: ArgumentHelp("Copy the vectors into a new space, or only refer to them; without it refer.", valueName: "copy|refer")
+    )
+    var vectors: SpaceWriter.Placement?
 
-    @Option(help: ArgumentHelp("The name of a new space; without it the one of WEIGHTS.", valueName: "text"))
+    @Option(help: ArgumentHelp("The name of the space; without it its own, of a new one that of WEIGHTS.", valueName: "text"))
     var name: String?
 
     @Flag(help: "Go on from the checkpoint in SPACE.")
@@ -99,7 +103,12 @@ struct PCACommand: ParsableCommand {
         let source = try TrainingSource(URL(fileURLWithPath: (weights as NSString).expandingTildeInPath))
         let folder = URL(fileURLWithPath: (out as NSString).expandingTildeInPath)
         let isThere = FileManager.default.fileExists(atPath: folder.appendingPathComponent("space.json").path)
-        if isThere { try checkSpace(folder, source) } else { try checkPlace(folder, source) }
+        if isThere {
+            try checkSpace(folder, source)
+            try IdleOptions.refuse([("--base", base != nil), ("--vectors", vectors != nil)], "on a space, which has its own")
+        } else {
+            try checkPlace(folder, source)
+        }
         guard isThere || source.baseURL != nil else {
             throw CommandFailure(
                 "\(source.weightsURL.path): there is no base model beside the weights.",
@@ -152,7 +161,8 @@ struct PCACommand: ParsableCommand {
         }
         try progress("writing the components", 0, 1)
         guard let source else {
-            try SpaceWriter.replace([("pca.safetensors", .pca)], in: folder) {
+            let rename = name.map { name in { (manifest: inout SpaceManifest) in manifest.name = name } }
+            try SpaceWriter.replace([("pca.safetensors", .pca)], in: folder, adjust: rename) {
                 try pca.write(to: $0.appendingPathComponent("pca.safetensors"), as: store.type)
             }
             try? FileManager.default.removeItem(at: checkpoint)
@@ -161,7 +171,8 @@ struct PCACommand: ParsableCommand {
         func fill(_ folder: URL) throws {
             try pca.write(to: folder.appendingPathComponent("pca.safetensors"), as: store.type)
             var writer = try SpaceWriter(
-                new: folder, around: source, name: name ?? source.name, base: base, weights: vectors, progress: progress)
+                new: folder, around: source, name: name ?? source.name, base: base ?? .copy, weights: vectors ?? .refer,
+                progress: progress)
             try writer.add("pca.safetensors", as: .pca)
             try writer.finish()
         }

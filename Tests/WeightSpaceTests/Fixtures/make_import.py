@@ -45,8 +45,8 @@ weights = torch.stack(rows)
 mean, std = weights.mean(0), weights.std(0) + 1e-6
 scaled = (weights - mean) / std
 _, _, vh = torch.linalg.svd(scaled, full_matrices=False)
-v = vh[:4].T
-proj = scaled @ v
+v = vh.T
+proj = (scaled @ v)[:, :4]
 extra = torch.tensor([[1.0, -2.0, 0.5, 0.25, 9.0]])
 torch.save(weights, out + "/all_weights.pt")
 torch.save(mean, out + "/mean.pt")
