@@ -222,7 +222,7 @@ public final class ConvolutionKernel {
     /// From this number of weights on it matters how they come from memory.
     static let largeCount = 1 << 20
     /// From this number of rows on it is the products that take time, not bringing the weight from memory.
-    static let manyRows = 256
+    public static let manyRows = 256
     /// Whether a weight is kept in bfloat16 where that is allowed: large ones, unless the numbers that go through the layer are many times more.
     static func isWorthHalving(_ weights: Int, numbers: Int) -> Bool {
         Precision.hasBrainFloat && weights >= 1 << 16 && numbers < 4 * weights

@@ -28,6 +28,7 @@ final class RenderRun: JobRun {
                 finish(known, report)
                 return false
             }
+            studio.pipeline.keepsUNet = keepsModels
             let fresh = try studio.start(request)
             // Some samplers ask more than once in a step.
             estimator = ProgressEstimator(activity: "drawing", total: fresh.stepCount)

@@ -1,41 +1,49 @@
 import NeuralNetworks
 import TensorKit
 
-/// About how much memory a picture takes, to refuse one that there is no room for before anything is drawn.
-///
-/// From measurements of Stable Diffusion 1.5's size at 512 pixels: weights as kernels keep them take 4.6 bytes each (in `fast` 2.8, since few stay in
-/// float32), the U-Net's activations 37 KB for each position and sample of 320 channels, the decoder's 2.6 KB for each pixel of 128 channels.
+/// About how much memory a picture takes, to refuse one that there is no room for before anything is drawn: what was measured with models of Stable
+/// Diffusion 1.5's size from 64 to 768 pixels, and up to a tenth more.
 struct MemoryEstimate {
     /// Bytes of the U-Net's weights, laid out for calculating.
     let weights: Int
     /// Bytes of the decoder's weights.
     let decoderWeights: Int
-    /// Bytes of what the larger of the two networks calculates at once.
-    let activations: Int
+    /// Bytes of what the U-Net calculates at once.
+    let noise: Int
+    /// Bytes of what the decoder calculates at once.
+    let image: Int
 
     /// - Parameters:
-    ///   - pipeline: the model.
+    ///   - unet: with its shapes; weights need not be loaded.
+    ///   - vae: the same.
+    ///   - precision: of the networks.
     ///   - width: of a picture, in pixels.
     ///   - height: of a picture, in pixels.
     ///   - samples: of a batch, twice the pictures with guidance.
-    init(_ pipeline: StableDiffusionPipeline, width: Int, height: Int, samples: Int) {
-        let isHalf = pipeline.knowsPrecision && pipeline.precision == .fast && Precision.hasBrainFloat
-        let (unet, vae) = (pipeline.unet.configuration, pipeline.vae.configuration)
-        weights = Int(Double(pipeline.unet.parameterCount) * (isHalf ? 2.8 : 4.6))
-        decoderWeights = pipeline.vae.parameterCount * 4
-        let positions = Double(width / vae.downscale * (height / vae.downscale) * samples)
-        let noise = positions * 37_000 * Double(unet.levels[0].channels) / 320
-        let image = Double(width * height) * 2_600 * Double(vae.blockOutChannels[0]) / 128
-        activations = Int(max(noise, image))
+    init(unet: UNet2DConditionModel, vae: AutoencoderKL, precision: Precision, width: Int, height: Int, samples: Int) {
+        let isHalved = precision == .fast && Precision.hasBrainFloat
+        let positions = width / vae.configuration.downscale * (height / vae.configuration.downscale) * samples
+        let levels = unet.configuration.levels
+        let filtered = levels.indices.count { positions >> (2 * $0) >= ConvolutionKernel.manyRows }
+        // Winograd's filtering keeps up to four numbers for one: by the number of levels with images large enough for it.
+        let bytesPerWeight = isHalved ? [2, 2.1, 2.4, 2.8, 3] : [4.1, 4.3, 4.8, 5.6, 6.6]
+        weights = Int(Double(unet.parameterCount) * bytesPerWeight[min(filtered, bytesPerWeight.count - 1)])
+        // Half of the image VAE is the decoder.
+        decoderWeights = Int(Double(vae.parameterCount) * (isHalved ? 4 : 8.6))
+        noise = Int(Double(positions) * 40_000 * Double(levels[0].channels) / 320)
+        image = Int(Double(width * height) * 2_900 * Double(vae.configuration.blockOutChannels[0]) / 128)
     }
 
     /// Bytes that are still to be taken.
     /// - Parameters:
     ///   - laidOut: bytes of weights that lie in memory already.
     ///   - kept: bytes that are kept for activations.
+    ///   - keepsUNet: whether the U-Net's weights stay while the decoder calculates.
     /// - Returns: 0 or more.
-    func missing(laidOut: Int, kept: Int) -> Int {
-        max(0, weights + decoderWeights - laidOut) + max(0, activations - kept)
+    func missing(laidOut: Int, kept: Int, keepsUNet: Bool) -> Int {
+        let held = laidOut + kept
+        if keepsUNet { return max(0, weights + decoderWeights + max(noise, image) - held) }
+        return max(0, weights + noise - held, decoderWeights + image - held)
     }
 
     /// Small models are drawn without asking.

@@ -62,6 +62,10 @@ public final class StableDiffusionPipeline {
     /// Whether `precision` makes a difference: the weights of a small model are not worth saving.
     public private(set) lazy var knowsPrecision = unet.parameterCount >= 1 << 26
 
+    /// Whether the U-Net stays in memory while the decoder calculates, for the estimate of what a picture takes; whoever calls `releaseUNet` says
+    /// so before.
+    public var keepsUNet = true
+
     /// How exactly the networks compute, where they are so large that memory counts; a small model stays in float32.
     public var precision = Precision.f32 {
         didSet {
@@ -171,9 +175,10 @@ public final class StableDiffusionPipeline {
     /// - Throws: `StableDiffusionError.memory`.
     private func checkMemory(width: Int, height: Int, samples: Int) throws {
         guard knowsPrecision || width * height > 1 << 20 else { return }
-        let estimate = MemoryEstimate(self, width: width, height: height, samples: samples)
+        let estimate = MemoryEstimate(
+            unet: unet, vae: vae, precision: knowsPrecision ? precision : .f32, width: width, height: height, samples: samples)
         let missing = estimate.missing(
-            laidOut: unet.layoutBytes + vae.layoutBytes, kept: StorageAllocator.shared.keptBytes)
+            laidOut: unet.layoutBytes + vae.layoutBytes, kept: StorageAllocator.shared.keptBytes, keepsUNet: keepsUNet)
         try MemoryEstimate.check(missing: missing, available: AvailableMemory.bytes, width: width, height: height)
     }
 
