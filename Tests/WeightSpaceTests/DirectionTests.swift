@@ -79,27 +79,20 @@ struct DirectionTests {
         #expect((age.score?.correlation ?? 0) > 0.7 && age.score?.accuracy == nil)
     }
 
+    /// The whole way from codes and labels to a unit's step, with and without held attributes, against `torch.linalg.pinv`
+    /// (`Fixtures/directions.py`).
     @Test(arguments: WeightModelKind.allCases)
-    func leastSquaresIsThePseudoInverse(kind: WeightModelKind) throws {
+    func leastSquaresIsThePseudoInverseOfPyTorch(kind: WeightModelKind) throws {
         try space.use(kind)
         let finder = try DirectionFinder(space)
-        let direction = try finder.direction(of: "Eyeglasses")
-        let (d, rows) = (64, finder.training)
-        let scale = try #require(space.model).priorScale
-        let labels = space.identities.column(try #require(space.identities.attributeNames.firstIndex(of: "Eyeglasses")))
-        let a = Tensor(uninitialized: [rows.count, d])
-        for axis in 0..<d {
-            let values = rows.map { Double(space.codes[$0 * d + axis] / scale[axis]) }
-            let mean = values.reduce(0, +) / Double(rows.count)
-            for (row, value) in values.enumerated() { a.pointer[row * d + axis] = Float(value - mean) }
+        let expected = try StateDictionary(safetensors: fixture("directions.safetensors"))
+        let own = expected.entries.filter { $0.name.hasPrefix(kind.rawValue + "/") }
+        #expect(own.count == 4)
+        for entry in own {
+            let names = entry.name.split(separator: "/").dropFirst().map(String.init)
+            let found = try finder.direction(of: names[0], holding: Array(names.dropFirst()))
+            expectClose(Tensor([64], found.step), entry.tensor(), tolerance: 1e-5, entry.name)
         }
-        let mean = rows.reduce(Float(0)) { $0 + labels[$1] } / Float(rows.count)
-        let weights = try LinearAlgebra.leastSquares(a, Tensor([rows.count, 1], rows.map { labels[$0] - mean })).x
-        // Equal up to length, in coordinates in which the prior is round.
-        let step = Tensor([d], zip(direction.step, scale).map { $0 / $1 })
-        let lengths = (Kernels.sumOfSquares(weights).squareRoot(), Kernels.sumOfSquares(step).squareRoot())
-        expectClose(
-            Kernels.scale(step, by: Float(lengths.0 / lengths.1)), weights.reshaped([d]), tolerance: 2e-3, "direction")
     }
 
     @Test func oneUnitLeadsFromOneClassToTheOther() throws {
