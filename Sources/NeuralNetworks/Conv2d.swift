@@ -15,6 +15,12 @@ public final class Conv2d: Module, PrecisionAdjustable {
         set { kernel.precision = newValue }
     }
 
+    /// `ConvolutionKernel.winogradFrom`
+    public var winogradFrom: Int {
+        get { kernel.winogradFrom }
+        set { kernel.winogradFrom = newValue }
+    }
+
     public var layoutBytes: Int { kernel.layoutBytes }
 
     public func releaseLayouts() { kernel.releaseLayouts() }

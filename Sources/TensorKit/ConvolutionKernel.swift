@@ -14,7 +14,7 @@ public enum ConvolutionAlgorithm: String, Sendable {
     /// Directly in float32, with weights that are kept in bfloat16 and widened into memory for the call: for large images, where that is little
     /// beside the products.
     case widened
-    /// Directly, with weights fetched ahead of their use (`PanelLayout`).
+    /// Directly in float32, with weights fetched ahead of their use (`PanelProduct`).
     case panels
     /// Directly, products of half-precision numbers with short sums in half precision (`PanelProduct`).
     case half
@@ -30,7 +30,14 @@ public enum ConvolutionAlgorithm: String, Sendable {
     case brainWinograd2
 
     /// The numbers that our own direct products are made of.
-    var direct: PanelNumber? { self == .half ? .binary16 : self == .brain ? .bfloat16 : nil }
+    var direct: PanelNumber? {
+        switch self {
+        case .half: .binary16
+        case .brain: .bfloat16
+        case .panels: .float32
+        default: nil
+        }
+    }
     /// The numbers that are multiplied after Winograd's turns, and the turns.
     var winograd: (number: PanelNumber, turns: WinogradTurns)? {
         switch self {
@@ -57,6 +64,8 @@ public final class ConvolutionKernel {
             if precision != oldValue { packed.removeAll() }
         }
     }
+    /// Positions of a batch's images from which on Winograd's larger layouts of the weight are worth their memory.
+    public var winogradFrom = 64
     /// By slot: a plan runs on one thread at a time.
     private let plans = (0..<Parallel.slots).map { _ in PlanCache<ConvolutionPlan.Key, ConvolutionPlan?>() }
     private let gradientPlans = PlanCache<ConvolutionGradientPlan.Key, ConvolutionGradientPlan?>()
@@ -165,15 +174,15 @@ public final class ConvolutionKernel {
             return made(candidates[0]) ?? made(candidates[0] == .widened ? .halfStored : .direct) ?? made(.direct)
         }
         let choice = choices[Parallel.slot].algorithm(for: input, precision) {
-            let before = packed.layouts
-            // Tried on what is to be calculated now: no numbers of their own, and no layout that is not kept or dropped below.
-            let name = KernelLedger.shared.choice(
-                "conv \(geometry.inChannels)>\(geometry.outChannels) \(geometry.kernelHeight)x\(geometry.kernelWidth)/\(geometry.stride) "
-                    + "\(input[0])x\(input[1])x\(input[2]) \(precision.rawValue)",
-                among: candidates.map(\.rawValue),
-                make: { ConvolutionAlgorithm(rawValue: $0).flatMap(made) }, run: trial)
-            if let chosen = ConvolutionAlgorithm(rawValue: name).flatMap(made) {
-                packed.removeAll(but: before + [chosen.kept.layout])
+            var name = candidates[0].rawValue
+            // Tried on what is to be calculated now: no numbers of their own.
+            packed.trying {
+                name = KernelLedger.shared.choice(
+                    "conv \(geometry.inChannels)>\(geometry.outChannels) \(geometry.kernelHeight)x\(geometry.kernelWidth)/\(geometry.stride) "
+                        + "\(input[0])x\(input[1])x\(input[2]) \(precision.rawValue)",
+                    among: candidates.map(\.rawValue),
+                    make: { ConvolutionAlgorithm(rawValue: $0).flatMap(made) }, run: trial)
+                return ConvolutionAlgorithm(rawValue: name).flatMap(made)?.kept.layout
             }
             return name
         }
@@ -204,16 +213,16 @@ public final class ConvolutionKernel {
                 : !hasManyRows ? [.bfloat16, .halfStored] : [LinearKernel.fastestProducts == .bfloat16 ? .bfloat16 : .widened]
         if !isHalf && !hasHalfProducts && !hasManyRows && weights >= Self.largeCount { list.append(.panels) }
         if hasHalfProducts {
-            // Winograd's layouts take 4 or 1.8 times the memory of direct weights: the largest layers of a network have the smaller one.
-            if geometry.isWinogradable && hasManyRows {
-                let isFour = weights <= 8 << 20
+            // Winograd's layouts take 4 or 1.8 times the memory of direct weights: the larger one where there is much to multiply with it.
+            if geometry.isWinogradable && positions >= winogradFrom {
+                let isFour = hasManyRows && weights <= (positions < 1024 ? 8 << 20 : 16 << 20)
                 list.append(
                     number == .bfloat16 ? (isFour ? .brainWinograd : .brainWinograd2) : isFour ? .halfWinograd : .halfWinograd2)
             }
             return list
         }
-        if geometry.isWinogradable && hasManyRows {
-            let isFour = weights <= (positions < 1024 ? 4 << 20 : isHalf ? 6 << 20 : 8 << 20)
+        if geometry.isWinogradable && positions >= winogradFrom {
+            let isFour = hasManyRows && weights <= (positions < 1024 ? 4 << 20 : isHalf ? 6 << 20 : 8 << 20)
             if isFour || !isHalf { list.append(isFour ? .winograd : .winograd2) }
         }
         return list

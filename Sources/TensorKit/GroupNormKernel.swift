@@ -1,3 +1,5 @@
+import COneDNN
+
 /// Group norm of channels-last data. A thread takes whole groups of a sample through both passes (statistics, then result), so one wake-up of
 /// the threads does, and the second pass finds its data in the cache.
 extension Kernels {
@@ -48,17 +50,26 @@ extension Kernels {
         _ range: Range<Int>,
         _ factors: UnsafeMutablePointer<Float>, _ shifts: UnsafeMutablePointer<Float>, _ function: (Lanes) -> Lanes
     ) {
+        let streams = range.lowerBound % 16 == 0 && y.isWorthStreaming(count: positions * channels, rowLength: channels)
         var c = range.lowerBound
         while c + 32 <= range.upperBound {
             let (f0, f1, s0, s1) = (factors.lanes(c), factors.lanes(c + 16), shifts.lanes(c), shifts.lanes(c + 16))
             var at = c
             for _ in 0..<positions {
-                y.store(function(VectorMath.multiplyAdd(x.lanes(at), f0, s0)), at)
-                y.store(function(VectorMath.multiplyAdd(x.lanes(at + 16), f1, s1)), at + 16)
+                let first = function(VectorMath.multiplyAdd(x.lanes(at), f0, s0))
+                let second = function(VectorMath.multiplyAdd(x.lanes(at + 16), f1, s1))
+                if streams {
+                    y.stream(first, at)
+                    y.stream(second, at + 16)
+                } else {
+                    y.store(first, at)
+                    y.store(second, at + 16)
+                }
                 at += channels
             }
             c += 32
         }
+        if streams { w2w_stream_end() }
         while c < range.upperBound {
             let width = min(16, range.upperBound - c)
             let (f, s) = (factors.lanes(c), shifts.lanes(c))

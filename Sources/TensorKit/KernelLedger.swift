@@ -30,7 +30,7 @@ public final class KernelLedger: Sendable {
         let environment = ComputeEnvironment.current
         let info = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
         let processor = info.split(separator: "\n").first { $0.hasPrefix("model name") } ?? ""
-        return "w2w 5, oneDNN \(environment.oneDNNVersion), \(environment.instructionSet), "
+        return "w2w 6, oneDNN \(environment.oneDNNVersion), \(environment.instructionSet), "
             + "\(environment.threads) threads, \(processor)"
     }()
 
@@ -48,32 +48,12 @@ public final class KernelLedger: Sendable {
             read(&state)
             if let known = state.choices[key], candidates.contains(known) { return known }
             let plans = candidates.compactMap { name in make(name).map { (name: name, plan: $0) } }
-            let best = plans.count > 1 ? Self.fastest(plans, run) : (plans.first?.name ?? candidates[0])
+            let best =
+                plans.count > 1 ? plans[KernelTrial().fastest(plans) { run($0.plan) }].name : plans.first?.name ?? candidates[0]
             state.choices[key] = best
             append(key, best, state)
             return best
         }
-    }
-
-    /// Runs them in turns, so that a busy moment meets all of them. The first turn, in which weights are laid out and memory is new, does not
-    /// count; the second takes out what is far behind.
-    private static func fastest<Plan>(_ plans: [(name: String, plan: Plan)], _ run: (Plan) -> Void) -> String {
-        for candidate in plans { run(candidate.plan) }
-        var shortest = plans.map { candidate in Profile.seconds { run(candidate.plan) } }
-        let limit = 1.7 * (shortest.min() ?? 0)
-        let left = plans.indices.filter { shortest[$0] <= limit }
-        var spent = 0.0
-        // A long run needs fewer repetitions to be told from another.
-        for turn in 0..<6 where left.count > 1 && (turn == 0 || spent < 0.04) {
-            for index in left {
-                let seconds = Profile.seconds { run(plans[index].plan) }
-                spent += seconds
-                shortest[index] = min(shortest[index], seconds)
-            }
-        }
-        var best = left.first ?? 0
-        for index in left where shortest[index] < shortest[best] * 0.92 { best = index }
-        return plans[best].name
     }
 
     private func read(_ state: inout State) {

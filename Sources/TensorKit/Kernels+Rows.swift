@@ -54,24 +54,26 @@ extension Kernels {
         let (from, to) = (x.pointer, y.pointer)
         Profile.measure("geglu", "\(x.shape)") {
             Parallel.ranges(y.count / max(1, width), grain: max(1, (1 << 13) / max(1, width))) { range in
-                for row in range { gateRow(from + row * 2 * width, width, into: to + row * width) }
+                for row in range { gateRow(from + row * 2 * width, width, into: to + row * width) { VectorMath.gelu($0) } }
             }
         }
         return y
     }
 
-    /// `geglu` of a row of `2 * width` numbers.
+    /// `geglu` of a row of `2 * width` numbers, with a GELU of one's own.
     @inline(__always)
-    static func gateRow(_ values: UnsafeMutablePointer<Float>, _ width: Int, into target: UnsafeMutablePointer<Float>) {
+    static func gateRow(
+        _ values: UnsafeMutablePointer<Float>, _ width: Int, into target: UnsafeMutablePointer<Float>, _ gelu: (Lanes) -> Lanes
+    ) {
         let gates = values + width
         var i = 0
         while i + 16 <= width {
-            target.store(values.lanes(i) * VectorMath.gelu(gates.lanes(i)), i)
+            target.store(values.lanes(i) * gelu(gates.lanes(i)), i)
             i += 16
         }
         if i < width {
             let rest = width - i
-            target.storePartial(values.partialLanes(i, rest) * VectorMath.gelu(gates.partialLanes(i, rest)), i, rest)
+            target.storePartial(values.partialLanes(i, rest) * gelu(gates.partialLanes(i, rest)), i, rest)
         }
     }
 

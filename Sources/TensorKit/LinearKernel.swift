@@ -81,11 +81,7 @@ public final class LinearKernel {
     public func forwardGated(_ x: Tensor, weight: WeightSource, bias: Tensor? = nil) -> Tensor {
         check(x, inFeatures)
         let rows = x.count / inFeatures
-        let key = LinearPlan.Key(rows: rows, hasBias: bias != nil, hasResidual: false, activation: .identity, isPlain: false)
-        let forced = arithmetic.flatMap(LinearPlan.Arithmetic.init(rawValue:))
-        guard rows > 0, (forced == nil ? halfNumber(key) : forced?.number) != nil, let plan = plan(key, trial: { _ in }),
-            plan.canGate
-        else {
+        guard rows > 0, let plan = gatedPlan(rows: rows, hasBias: bias != nil) else {
             return Kernels.geglu(forward(x, weight: weight, bias: bias))
         }
         require(weight.shape == [outFeatures, inFeatures], "a weight \(weight.shape) for \(inFeatures) -> \(outFeatures)")
@@ -98,6 +94,20 @@ public final class LinearKernel {
             plan.runGated(x, packed, weight, bias: bias, into: y)
         }
         return y
+    }
+
+    /// nil where the numbers in between have to go through memory, or are too few for that to matter.
+    private func gatedPlan(rows: Int, hasBias: Bool) -> LinearPlan? {
+        var key = LinearPlan.Key(rows: rows, hasBias: hasBias, hasResidual: false, activation: .identity, isPlain: false)
+        if let forced = arithmetic.flatMap(LinearPlan.Arithmetic.init(rawValue:)) {
+            key.arithmetic = forced
+        } else if let number = halfNumber(key) {
+            key.arithmetic = number == .bfloat16 ? .brain : .half
+        } else if inFeatures * outFeatures >= 1 << 18 && precision == .f32 && Precision.hasWideVectors {
+            key.arithmetic = .panels
+        }
+        let plan = plans[Parallel.slot].plan(for: key) { LinearPlan(inFeatures: inFeatures, outFeatures: outFeatures, key) }
+        return plan.flatMap { $0.canGate ? $0 : nil }
     }
 
     private func halfNumber(_ key: LinearPlan.Key) -> PanelNumber? {
@@ -143,18 +153,19 @@ public final class LinearKernel {
     ) -> LinearPlan.Arithmetic {
         let candidates: [LinearPlan.Arithmetic] =
             switch (isHalf, rows >= ConvolutionKernel.manyRows) {
-            case (false, true): [.float32]
-            case (false, false): [.float32, .panels]
+            case (false, _): [.float32, .panels]
             case (true, true): [Self.fastestProducts == .bfloat16 ? .bfloat16 : .widened]
             case (true, false): [.bfloat16, .halfStored]
             }
         guard candidates.count > 1 else { return candidates[0] }
-        let before = packed.layouts
-        let name = KernelLedger.shared.choice(
-            "linear \(rows) x \(inFeatures)>\(outFeatures) \(precision.rawValue)", among: candidates.map(\.rawValue),
-            make: { LinearPlan.Arithmetic(rawValue: $0).flatMap(made) }, run: trial)
-        let chosen = LinearPlan.Arithmetic(rawValue: name) ?? .float32
-        if let plan = made(chosen) { packed.removeAll(but: before + [plan.kept.layout]) }
+        var chosen = candidates[0]
+        packed.trying {
+            let name = KernelLedger.shared.choice(
+                "linear \(rows) x \(inFeatures)>\(outFeatures) \(precision.rawValue)", among: candidates.map(\.rawValue),
+                make: { LinearPlan.Arithmetic(rawValue: $0).flatMap(made) }, run: trial)
+            chosen = LinearPlan.Arithmetic(rawValue: name) ?? .float32
+            return made(chosen)?.kept.layout
+        }
         return chosen
     }
 

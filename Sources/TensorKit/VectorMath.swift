@@ -1,3 +1,5 @@
+import COneDNN
+
 /// Sixteen floats: one AVX-512 register, two of AVX2, four of NEON.
 typealias Lanes = SIMD16<Float>
 
@@ -16,18 +18,23 @@ extension UnsafeMutablePointer<Float> {
     @inline(__always)
     func store(_ lanes: Lanes, _ index: Int) { UnsafeMutableRawPointer(self + index).storeBytes(of: lanes, as: Lanes.self) }
 
-    /// The first `count` (below sixteen) elements from `index` on, the rest zero.
+    /// The same past the caches, for an `index` at a multiple of 64 bytes; `w2w_stream_end` follows the last.
     @inline(__always)
-    func partialLanes(_ index: Int, _ count: Int) -> Lanes {
-        var lanes = Lanes.zero
-        for i in 0..<count { lanes[i] = self[index + i] }
-        return lanes
+    func stream(_ lanes: Lanes, _ index: Int) { w2w_stream(self + index, lanes) }
+
+    /// Whether a result is better streamed: rows of whole lines, and more of them than stay in the caches until they are read.
+    func isWorthStreaming(count: Int, rowLength: Int) -> Bool {
+        count >= 4 << 20 && rowLength % 16 == 0 && UInt(bitPattern: self) % 64 == 0
     }
 
-    /// Sets the first `count` (below sixteen) elements from `index` on.
+    /// The first `count` (at most sixteen) elements from `index` on, the rest zero.
+    @inline(__always)
+    func partialLanes(_ index: Int, _ count: Int) -> Lanes { w2w_load_first(self + index, Int32(truncatingIfNeeded: count)) }
+
+    /// Sets the first `count` (at most sixteen) elements from `index` on.
     @inline(__always)
     func storePartial(_ lanes: Lanes, _ index: Int, _ count: Int) {
-        for i in 0..<count { self[index + i] = lanes[i] }
+        w2w_store_first(self + index, lanes, Int32(truncatingIfNeeded: count))
     }
 }
 

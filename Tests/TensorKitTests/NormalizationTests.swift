@@ -26,6 +26,15 @@ import Testing
         expectClose(fast.bias, slow.bias, "gradient of the bias")
     }
 
+    /// A result of more numbers than stay in the caches.
+    @Test func groupNormOfALargeImage() {
+        let x = randomTensor([1, 264, 256, 64], seed: 1)
+        let (weight, bias) = (randomTensor([64], seed: 2), randomTensor([64], seed: 3))
+        expectClose(
+            Kernels.groupNorm(x, weight: weight, bias: bias, groups: 32, epsilon: 1e-5),
+            PlainKernels.groupNorm(x, weight: weight, bias: bias, groups: 32, epsilon: 1e-5), "group norm")
+    }
+
     @Test func groupNormStandsALargeMean() {
         let x = randomTensor([2, 8, 8, 64], seed: 1)
         for i in 0..<x.count { x.pointer[i] += 1000 }

@@ -53,8 +53,8 @@ import Testing
         }
     }
 
-    /// Gated inside for many rows, in two passes for few: the same either way, and as the loops have it.
-    @Test(arguments: [5, 400, 1000], ways) func gatedLayers(_ rows: Int, _ way: String) {
+    /// Gated inside as in two passes, and as the loops have it.
+    @Test(arguments: [5, 400, 1000], ways + ["panels"]) func gatedLayers(_ rows: Int, _ way: String) {
         let (inputs, outputs) = (300, 384)
         let (x, weight) = (randomTensor([rows, inputs], seed: 1), randomTensor([outputs, inputs], seed: 2, scale: 0.1))
         let bias = randomTensor([outputs], seed: 3)
@@ -64,10 +64,14 @@ import Testing
         #expect(found.shape == [rows, outputs / 2])
         expectClose(
             found, Kernels.geglu(PlainKernels.linear(x, weight: weight, bias: bias)), tolerance: Self.tolerance, "\(rows) rows")
-        expectClose(found, Kernels.geglu(kernel.forward(x, weight: weight, version: 0, bias: bias)), "\(rows) rows in two passes")
+        // With bfloat16 numbers the GELU inside is nearer than they are, not exact.
+        expectClose(
+            found, Kernels.geglu(kernel.forward(x, weight: weight, version: 0, bias: bias)),
+            tolerance: way == "brain" ? 3e-4 : 1e-5,
+            "\(rows) rows in two passes")
     }
 
-    /// Panels of float32 numbers, which layers know after Winograd's turns only: few rows (panels split over threads) and many.
+    /// Panels of float32 numbers: few rows (panels split over threads) and many.
     @Test(arguments: [1, 7, 200, 450]) func panelsOfFloat32(_ rows: Int) throws {
         let (inputs, outputs) = (700, 128)
         let panels = try #require(WeightPanels(.float32, outputs: outputs, channels: inputs))

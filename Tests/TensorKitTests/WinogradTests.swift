@@ -63,6 +63,19 @@ import Testing
         )
     }
 
+    /// A result of more numbers than stay in the caches.
+    @Test(arguments: sizes) func largeImages(_ algorithm: ConvolutionAlgorithm) {
+        let kernel = Self.convolution(16, 64, algorithm)
+        let x = randomTensor([1, 258, 256, 16], seed: 1)
+        let weight = randomTensor(kernel.geometry.weightShape, seed: 2, scale: 0.2)
+        let residual = randomTensor([1, 258, 256, 64], seed: 3)
+        let found = kernel.forward(x, weight: weight, version: 0, adding: residual)
+        kernel.algorithm = .direct
+        expectClose(
+            found, kernel.forward(x, weight: weight, version: 0, adding: residual), tolerance: Self.tolerance(algorithm),
+            "a large image")
+    }
+
     /// Small whole numbers: what is wrong by one tap, channel or pixel is wrong by more than rounding.
     @Test(arguments: sizes) func everyTapCounts(_ algorithm: ConvolutionAlgorithm) {
         let kernel = Self.convolution(16, 64, algorithm)

@@ -32,6 +32,12 @@ final class ResnetBlock2D: Module {
         return list
     }
 
+    /// `ConvolutionKernel.winogradFrom` of both convolutions.
+    func setWinograd(from positions: Int) {
+        conv1.winogradFrom = positions
+        conv2.winogradFrom = positions
+    }
+
     /// - Parameters:
     ///   - x: [N, H, W, in]
     ///   - time: the projected time embedding, [N, out].

@@ -66,6 +66,10 @@ public final class UNet2DConditionModel: Module {
             inChannels: first.channels, outChannels: configuration.outChannels, kernelSize: configuration.convOutKernel,
             padding: (configuration.convOutKernel - 1) / 2)
         resnets = downBlocks.flatMap(\.resnets) + midBlock.resnets + upBlocks.flatMap(\.resnets)
+        // The lowest level has the fewest positions and half of all convolution weights.
+        for block in downBlocks[levels.count - 1].resnets + midBlock.resnets + upBlocks[0].resnets {
+            block.setWinograd(from: 256)
+        }
         let transformers = downBlocks.flatMap(\.attentions) + midBlock.attentions + upBlocks.flatMap(\.attentions)
         transformerBlocks = transformers.flatMap(\.transformerBlocks)
         let parts: [any Module] = downBlocks + [midBlock] + upBlocks

@@ -31,7 +31,7 @@ final class ConvolutionPlan {
         primitive?.implementation.appending(kept.isWidened ? ", widened" : "")
             ?? direct.map { "own \($0.number)" }
             ?? winograd.map { "own \($0.panels.number), Winograd \($0.turns.results)" }
-            ?? (panels?.isHalf == true ? "panels in bfloat16" : "panels")
+            ?? "panels in bfloat16"
     }
 
     init?(_ geometry: ConvolutionGeometry, _ key: Key) {
@@ -62,7 +62,7 @@ final class ConvolutionPlan {
         }
         winograd = nil
         let simple = !key.hasResidual && key.activation == .identity
-        let ownsKernel = key.algorithm == .panels || key.algorithm == .halfStored
+        let ownsKernel = key.algorithm == .halfStored
         let shapes = ConvolutionDescriptors(geometry, key.input, key.algorithm)
         // The residual is put in the result's place and added to: oneDNN's fastest kernels know no other way.
         let fused = DNNPostOperations(accumulates: key.hasResidual, activation: key.activation)

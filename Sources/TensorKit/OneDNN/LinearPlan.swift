@@ -12,7 +12,7 @@ final class LinearPlan {
         /// The weight is kept in bfloat16 and widened into memory for the call, products are float32: for many rows, where the widening is little
         /// beside the products.
         case widened
-        /// Float32 with the weight fetched ahead of its use (`PanelLayout`).
+        /// Float32 with the weight fetched ahead of its use (`PanelProduct`).
         case panels
         /// Both operands in half precision, short sums too (`PanelProduct`).
         case half
@@ -20,7 +20,14 @@ final class LinearPlan {
         case brain
 
         /// The numbers that our own products are made of.
-        var number: PanelNumber? { self == .half ? .binary16 : self == .brain ? .bfloat16 : nil }
+        var number: PanelNumber? {
+            switch self {
+            case .half: .binary16
+            case .brain: .bfloat16
+            case .panels: .float32
+            default: nil
+            }
+        }
     }
 
     struct Key: Equatable {
@@ -33,10 +40,10 @@ final class LinearPlan {
         var arithmetic = Arithmetic.float32
     }
 
-    /// nil where `panels` or `half` do the work.
+    /// nil where `panels` or `own` do the work.
     private let primitive: DNNPrimitive?
     private let panels: PanelLayout?
-    private let half: WeightPanels?
+    private let own: WeightPanels?
     /// The weight as files have it.
     private let plainWeights: DNN.Descriptor
     let kept: KeptWeights
@@ -49,8 +56,7 @@ final class LinearPlan {
 
     var implementation: String {
         primitive?.implementation.appending(kept.isWidened ? ", widened" : "")
-            ?? (half.map { "own \($0.number)" }
-                ?? (panels?.isHalf == true ? "panels in bfloat16" : "panels"))
+            ?? own.map { "own \($0.number)" } ?? "panels in bfloat16"
     }
 
     init?(inFeatures: Int, outFeatures: Int, _ key: Key) {
@@ -64,12 +70,12 @@ final class LinearPlan {
         let plainWeights = DNN.descriptor([inFeatures, outFeatures], dnnl_ba)
         self.plainWeights = plainWeights
         if let number = key.arithmetic.number {
-            guard !key.isPlain, let half = WeightPanels(number, outputs: outFeatures, channels: inFeatures) else { return nil }
-            (self.half, panels, primitive, kept) = (half, nil, nil, KeptWeights(half.descriptor))
+            guard !key.isPlain, let own = WeightPanels(number, outputs: outFeatures, channels: inFeatures) else { return nil }
+            (self.own, panels, primitive, kept) = (own, nil, nil, KeptWeights(own.descriptor))
             isFused = key.activation == .identity
             return
         }
-        half = nil
+        own = nil
         func source(_ type: dnnl_data_type_t) -> DNN.Descriptor { DNN.descriptor([key.rows, inFeatures], dnnl_ab, type) }
         func describe(_ post: DNNPostOperations, _ type: dnnl_data_type_t) -> dnnl_primitive_desc_t? {
             var (from, to, bias) = (source(type), target, bias)
@@ -85,7 +91,7 @@ final class LinearPlan {
                 return description
             }
         }
-        let ownsKernel = key.arithmetic == .halfStored || key.arithmetic == .panels
+        let ownsKernel = key.arithmetic == .halfStored
         let type = key.arithmetic == .bfloat16 || key.arithmetic == .halfStored ? dnnl_bf16 : dnnl_f32
         let fused =
             ownsKernel
@@ -136,13 +142,13 @@ final class LinearPlan {
     }
 
     /// Whether `runGated` can be called.
-    var canGate: Bool { half.map { PanelProduct(panels: $0).splitsRows(key.rows) && outFeatures % 2 == 0 } ?? false }
+    var canGate: Bool { own != nil && outFeatures % (2 * WeightPanels.width) == 0 }
 
     /// Writes `Kernels.geglu` of x weightᵀ + bias to `y`, without the numbers in between going through memory.
     func runGated(_ x: Tensor, _ packed: PackedWeights, _ weight: WeightSource, bias: Tensor?, into y: Tensor) {
-        guard let half else { return }
+        guard let own else { return }
         kept.withPointer(packed, weight, plain: plainWeights) {
-            PanelProduct(panels: half).multiply(
+            PanelProduct(panels: own).multiply(
                 .matrix(x.pointer), rows: key.rows, weights: $0, bias: bias?.pointer, into: .gated(y.pointer))
         }
     }
@@ -150,8 +156,8 @@ final class LinearPlan {
     private func run(_ x: Tensor, _ weights: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
         guard let primitive else {
             let residual = isFused ? residual : nil
-            if let half {
-                PanelProduct(panels: half).multiply(
+            if let own {
+                PanelProduct(panels: own).multiply(
                     .matrix(x.pointer), rows: key.rows, weights: weights, bias: bias?.pointer,
                     into: .rows(y.pointer, adding: residual?.pointer))
             } else {

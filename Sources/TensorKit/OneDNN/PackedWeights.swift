@@ -16,6 +16,7 @@ final class PackedWeights: Sendable {
     private struct State {
         var entries: [Entry] = []
         var clock = 0
+        var keepsAll = false
     }
 
     private let state = Mutex(State())
@@ -26,12 +27,17 @@ final class PackedWeights: Sendable {
     /// Forgets all layouts.
     func removeAll() { state.withLock { $0.entries = [] } }
 
-    /// The layouts that are kept.
-    var layouts: [DNN.Descriptor] { state.withLock { $0.entries.map(\.descriptor) } }
+    private var layouts: [DNN.Descriptor] { state.withLock { $0.entries.map(\.descriptor) } }
 
-    /// Forgets all layouts but some.
-    func removeAll(but kept: [DNN.Descriptor]) {
+    /// Calls `body`, which tries ways to calculate by turns, and forgets the layouts of those that it did not choose.
+    /// - Parameter body: gives the layout of its choice.
+    func trying(_ body: () -> DNN.Descriptor?) {
+        let before = layouts
+        state.withLock { $0.keepsAll = true }
+        let chosen = body()
         state.withLock { state in
+            state.keepsAll = false
+            let kept = before + (chosen.map { [$0] } ?? [])
             state.entries.removeAll { entry in !kept.contains { DNN.equal($0, entry.descriptor) } }
         }
     }
@@ -68,7 +74,7 @@ final class PackedWeights: Sendable {
                 return SharedTensor(tensor: state.entries[index].tensor)
             }
             let limit = weight.count >= Self.largeCount ? Self.limits.large : Self.limits.small
-            if state.entries.count >= limit,
+            if !state.keepsAll, state.entries.count >= limit,
                 let oldest = state.entries.indices.min(by: { state.entries[$0].lastUse < state.entries[$1].lastUse })
             {
                 state.entries.remove(at: oldest)

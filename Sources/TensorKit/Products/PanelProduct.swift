@@ -10,13 +10,13 @@ struct PanelProduct {
     /// Products that are summed one after the other at most.
     static let step = 96
     static let rowBound: Float = 64
-    /// Rows whose inputs are prepared together.
+    /// Rows whose inputs are prepared together at most.
     static let rowBlock = 132
     /// Inputs that are prepared together; a panel's share of as many stays in the first cache (in the second, of bfloat16 numbers, whose prepared
     /// rows are half as long).
     static let chunk = 256
     static func chunk(_ number: PanelNumber) -> Int { number == .bfloat16 ? 2 * chunk : chunk }
-    /// Words from one prepared row to the next.
+    /// Words from one prepared row of a piece to the next.
     static let rowStride = chunk + 16
 
     /// Where rows come from.
@@ -33,13 +33,8 @@ struct PanelProduct {
     enum Target {
         /// y = x W + bias + residual, rows of `outputs` numbers.
         case rows(UnsafeMutablePointer<Float>, adding: UnsafeMutablePointer<Float>?)
-        /// The first half of the outputs times the GELU of the second, rows of `outputs / 2` numbers; for many rows.
+        /// The first half of the outputs times the GELU of the second, rows of `outputs / 2` numbers; of an even number of panels.
         case gated(UnsafeMutablePointer<Float>)
-    }
-
-    /// Whether the threads share the rows rather than the outputs.
-    func splitsRows(_ rows: Int) -> Bool {
-        rows >= 96 * Parallel.threads || panels.outputs / WeightPanels.width < Parallel.threads
     }
 
     /// Products with all rows.
@@ -48,24 +43,27 @@ struct PanelProduct {
     ///   - rows: number of rows.
     ///   - weights: in these panels.
     ///   - bias: one number for each output, or nil.
-    ///   - target: where they go; gated only where the threads share the rows.
+    ///   - target: where they go.
     func multiply(
         _ source: Source, rows: Int, weights: UnsafeMutableRawPointer, bias: UnsafeMutablePointer<Float>?, into target: Target
     ) {
-        let count = panels.outputs / WeightPanels.width
+        var (count, isGated) = (panels.outputs / WeightPanels.width, false)
+        if case .gated = target { (count, isGated) = (count / 2, true) }
         let threads = rows * panels.inputs * panels.outputs < 1 << 18 ? 1 : Parallel.threads
-        let splitsRows = splitsRows(rows)
+        let splitsRows = rows >= 96 * Parallel.threads || count < Parallel.threads
         let parts = splitsRows ? min(threads, (rows + 11) / 12) : min(threads, count)
-        var size = Self.rowBlock * Self.rowStride + HalfTile.scratch / 2
-        let before = size
-        if case .gated = target { size += Self.rowBlock * panels.outputs }
+        let pieces = PanelPieces(panels, source, isGated: isGated)
+        let wordCount = pieces.bufferWords
+        let size = wordCount + HalfTile.scratch / 2 + pieces.blockRows * 2 * WeightPanels.width
         let scratch = Tensor(uninitialized: [parts, size])
         let buffers = scratch.pointer
         Parallel.run(parts) { part in
+            let buffer = buffers + part * size
             var work = Work(
-                source: source, weights: weights, bias: bias, target: target,
-                words: UnsafeMutableRawPointer(buffers + part * size).bindMemory(to: UInt32.self, capacity: before),
-                wide: buffers + part * size + before)
+                source: source, weights: weights, bias: bias, target: target, pieces: pieces,
+                words: UnsafeMutableRawPointer(buffer).bindMemory(to: UInt32.self, capacity: wordCount),
+                sums: UnsafeMutableRawPointer(buffer + wordCount).bindMemory(to: Float16.self, capacity: HalfTile.scratch),
+                pair: buffer + wordCount + HalfTile.scratch / 2)
             if splitsRows {
                 let tiles = (rows + 11) / 12
                 work.rows = min(rows, tiles * part / parts * 12)..<min(rows, tiles * (part + 1) / parts * 12)
@@ -85,84 +83,118 @@ struct PanelProduct {
         let weights: UnsafeMutableRawPointer
         let bias: UnsafeMutablePointer<Float>?
         let target: Target
+        let pieces: PanelPieces
         /// Prepared rows.
         let words: UnsafeMutablePointer<UInt32>
-        /// All outputs of a block of rows before they are gated.
-        let wide: UnsafeMutablePointer<Float>
+        /// Scratch of `HalfTile`.
+        let sums: UnsafeMutablePointer<Float16>
+        /// Products with a panel and with that of its gates.
+        let pair: UnsafeMutablePointer<Float>
         var rows = 0..<0
+        /// Of a gated target those of the first half.
         var panels = 0..<0
     }
 
+    /// Rows that are multiplied together.
+    private struct Block {
+        let first, count: Int
+        /// What prepared numbers were multiplied by.
+        let scale: Float
+    }
+
+    /// Where the products with a panel go.
+    private struct Columns {
+        let c: UnsafeMutablePointer<Float>
+        /// Floats from one row to the next.
+        let apart: Int
+        /// What is added, laid out like `c`.
+        let residual: UnsafeMutablePointer<Float>?
+    }
+
     private func multiply(_ work: Work) {
-        let (rows, range, outputs) = (work.rows, work.panels, panels.outputs)
+        let (rows, pieces, outputs) = (work.rows, work.pieces, panels.outputs)
         guard !rows.isEmpty else { return }
-        // Blocks of equal numbers of whole tiles, and chunks of equal numbers of channels, but for the last.
-        let blocks = (rows.count + Self.rowBlock - 1) / Self.rowBlock
+        // Blocks of equal numbers of whole tiles.
+        let blocks = (rows.count + pieces.blockRows - 1) / pieces.blockRows
         let blockRows = ((rows.count + 11) / 12 + blocks - 1) / blocks * 12
-        let chunk = Self.chunk(panels.number)
-        let pieces = (panels.channels + chunk - 1) / chunk
-        let depth = ((panels.channels + 15) / 16 + pieces - 1) / pieces * 16
-        let taps = panels.inputs / panels.channels
-        let sums = UnsafeMutableRawPointer(work.words + Self.rowBlock * Self.rowStride).assumingMemoryBound(to: Float16.self)
-        func block(_ panel: Int, _ input: Int) -> UnsafeMutableRawPointer {
-            panels.panel(panel, from: input, in: work.weights)
-        }
         for first in stride(from: rows.lowerBound, to: rows.upperBound, by: blockRows) {
             let count = min(blockRows, rows.upperBound - first)
-            let scale = scale(work.source, first, count)
-            let (results, residual): (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>?) =
-                switch work.target {
-                case .rows(let y, let residual): (y + first * outputs, residual.map { $0 + first * outputs })
-                case .gated: (work.wide, nil)
-                }
-            for tap in 0..<taps {
-                for channel in stride(from: 0, to: panels.channels, by: depth) {
-                    let inputs = min(depth, panels.channels - channel)
-                    var (words, apart) = (work.words, Self.rowStride)
-                    if panels.number == .float32, case .matrix(let x) = work.source {
-                        // Rows of float32 numbers are used where they are.
-                        words = UnsafeMutableRawPointer(x + first * panels.inputs + channel).assumingMemoryBound(to: UInt32.self)
-                        apart = panels.inputs
-                    } else {
-                        prepare(work.source, first, count, tap, channel, inputs, scale, words)
+            let block = Block(first: first, count: count, scale: scale(work.source, first, count))
+            func columns(_ panel: Int, _ y: UnsafeMutablePointer<Float>, _ residual: UnsafeMutablePointer<Float>?) -> Columns {
+                let at = first * outputs + panel * WeightPanels.width
+                return Columns(c: y + at, apart: outputs, residual: residual.map { $0 + at })
+            }
+            switch work.target {
+            case .rows(let y, let residual) where pieces.order == .panelByPanel:
+                prepareAll(block, work)
+                for panel in work.panels { multiply(panel, block, into: columns(panel, y, residual), next: panel + 1, work) }
+            case .rows(let y, let residual):
+                pieces.each { piece in
+                    prepare(work.source, block, piece, work.words)
+                    for panel in work.panels {
+                        let (next, at) =
+                            panel + 1 < work.panels.upperBound ? (panel + 1, piece.first) : (work.panels.lowerBound, piece.end)
+                        add(
+                            panel, piece, work.words, Self.rowStride, block, to: columns(panel, y, residual), next: (next, at),
+                            work)
                     }
-                    let isFirst = tap == 0 && channel == 0
-                    let at = tap * panels.channels + channel
-                    for panel in range {
-                        let b = block(panel, at)
-                        // What comes next is asked for while this is calculated.
-                        var next = b
-                        if panel + 1 < range.upperBound {
-                            next = block(panel + 1, at)
-                        } else if at + inputs < panels.inputs {
-                            next = block(range.lowerBound, at + inputs)
-                        }
-                        let column = panel * WeightPanels.width
-                        let (c, bias) = (results + column, isFirst ? work.bias.map { $0 + column } : nil)
-                        let before = (isFirst ? residual : results).map { $0 + column }
-                        switch panels.number {
-                        case .bfloat16:
-                            WordTile<BrainWords>.run(
-                                rows: count, a: words, stride: apart, b: b, depth: inputs / 2, c: c, outputs: outputs,
-                                bias: bias, before: before, ahead: next)
-                        case .float32:
-                            WordTile<FloatWords>.run(
-                                rows: count, a: words, stride: apart, b: b, depth: inputs, c: c, outputs: outputs, bias: bias,
-                                before: before, ahead: next)
-                        case .binary16:
-                            HalfTile.run(
-                                rows: count, a: work.words, b: b, depth: inputs, step: Self.step, c: c, outputs: outputs,
-                                bias: bias, before: before, factor: panels.factor(panel, in: work.weights) / scale, ahead: next,
-                                sums: sums)
+                }
+            case .gated(let y):
+                prepareAll(block, work)
+                let half = outputs / WeightPanels.width / 2
+                for panel in work.panels {
+                    let (values, gates) = (work.pair, work.pair + WeightPanels.width)
+                    let apart = 2 * WeightPanels.width
+                    multiply(panel, block, into: Columns(c: values, apart: apart, residual: nil), next: half + panel, work)
+                    multiply(half + panel, block, into: Columns(c: gates, apart: apart, residual: nil), next: panel + 1, work)
+                    for row in 0..<count {
+                        let to = y + (first + row) * (outputs / 2) + panel * WeightPanels.width
+                        if panels.number == .bfloat16 {
+                            Kernels.gateRow(values + row * apart, WeightPanels.width, into: to) { BrainMath.gelu($0) }
+                        } else {
+                            Kernels.gateRow(values + row * apart, WeightPanels.width, into: to) { VectorMath.gelu($0) }
                         }
                     }
                 }
             }
-            if case .gated(let y) = work.target {
-                for row in 0..<count {
-                    Kernels.gateRow(work.wide + row * outputs, outputs / 2, into: y + (first + row) * (outputs / 2))
-                }
-            }
+        }
+    }
+
+    /// All products of a block's prepared rows with a panel.
+    private func multiply(_ panel: Int, _ block: Block, into columns: Columns, next: Int, _ work: Work) {
+        work.pieces.each { piece in
+            let (words, stride) = inPlace(work, block, piece) ?? (work.words + work.pieces.offset(piece), Self.rowStride)
+            let isLast = piece.end == panels.inputs
+            add(panel, piece, words, stride, block, to: columns, next: isLast ? (next, 0) : (panel, piece.end), work)
+        }
+    }
+
+    /// Adds the products with a piece of a panel, whose prepared rows lie `stride` words apart; what comes next, a panel and an input, is asked
+    /// for meanwhile.
+    @inline(__always)
+    private func add(
+        _ panel: Int, _ piece: PanelPieces.Piece, _ words: UnsafeMutablePointer<UInt32>, _ stride: Int, _ block: Block,
+        to columns: Columns, next: (panel: Int, input: Int), _ work: Work
+    ) {
+        let (b, ahead) = (
+            panels.panel(panel, from: piece.first, in: work.weights), panels.panel(next.panel, from: next.input, in: work.weights)
+        )
+        let isFirst = piece.number == 0
+        let bias = isFirst ? work.bias.map { $0 + panel * WeightPanels.width } : nil
+        let before = isFirst ? columns.residual : columns.c
+        let sink = SumSink(c: columns.c, apart: columns.apart, bias: bias, before: before)
+        switch panels.number {
+        case .bfloat16:
+            WordTile<BrainWords, SumSink>.run(
+                rows: block.count, a: words, stride: stride, b: b, depth: piece.count / 2, into: sink, ahead: ahead)
+        case .float32:
+            WordTile<FloatWords, SumSink>.run(
+                rows: block.count, a: words, stride: stride, b: b, depth: piece.count, into: sink, ahead: ahead)
+        case .binary16:
+            HalfTile.run(
+                rows: block.count, a: words, b: b, depth: piece.count, step: Self.step, c: columns.c,
+                outputs: columns.apart, bias: bias, before: before, factor: panels.factor(panel, in: work.weights) / block.scale,
+                ahead: ahead, sums: work.sums)
         }
     }
 
@@ -176,78 +208,40 @@ struct PanelProduct {
         }
     }
 
-    /// Brings some inputs of some rows into the buffer.
-    private func prepare(
-        _ source: Source, _ first: Int, _ count: Int, _ tap: Int, _ channel: Int, _ inputs: Int, _ scale: Float,
-        _ buffer: UnsafeMutablePointer<UInt32>
-    ) {
+    /// Rows of float32 numbers are used where they are.
+    @inline(__always)
+    private func inPlace(_ work: Work, _ block: Block, _ piece: PanelPieces.Piece) -> (UnsafeMutablePointer<UInt32>, Int)? {
+        guard work.pieces.areInPlace, case .matrix(let x) = work.source else { return nil }
+        let first = UnsafeMutableRawPointer(x + block.first * panels.inputs + piece.first)
+        return (first.assumingMemoryBound(to: UInt32.self), panels.inputs)
+    }
+
+    private func prepareAll(_ block: Block, _ work: Work) {
+        guard !work.pieces.areInPlace else { return }
+        work.pieces.each { prepare(work.source, block, $0, work.words + work.pieces.offset($0)) }
+    }
+
+    /// Brings a piece of a block's rows into the buffer, rows `rowStride` words apart.
+    private func prepare(_ source: Source, _ block: Block, _ piece: PanelPieces.Piece, _ buffer: UnsafeMutablePointer<UInt32>) {
         @inline(__always)
         func narrow(_ from: UnsafeMutablePointer<Float>, _ to: UnsafeMutablePointer<UInt32>) {
             switch panels.number {
-            case .bfloat16: BrainMath.narrow(from, count: inputs, into: to)
-            case .float32:
-                UnsafeMutableRawPointer(to).copyMemory(from: from, byteCount: 4 * inputs)
-            case .binary16: HalfMath.double(from, count: inputs, factor: scale, into: to)
+            case .bfloat16: BrainMath.narrow(from, count: piece.count, into: to)
+            case .float32: UnsafeMutableRawPointer(to).copyMemory(from: from, byteCount: 4 * piece.count)
+            case .binary16: HalfMath.double(from, count: piece.count, factor: block.scale, into: to)
             }
         }
-        switch source {
-        case .matrix(let x):
-            for row in 0..<count { narrow(x + (first + row) * panels.inputs + channel, buffer + row * Self.rowStride) }
-        case .image(let image):
-            for row in 0..<count {
-                let to = buffer + row * Self.rowStride
-                if let from = image.pixel(first + row, tap) {
-                    narrow(from + channel, to)
+        for row in 0..<block.count {
+            let to = buffer + row * Self.rowStride
+            switch source {
+            case .matrix(let x): narrow(x + (block.first + row) * panels.inputs + piece.first, to)
+            case .image(let image):
+                if let from = image.pixel(block.first + row, piece.tap) {
+                    narrow(from + piece.channel, to)
                 } else {
-                    to.update(repeating: 0, count: inputs)
+                    to.update(repeating: 0, count: piece.count)
                 }
             }
         }
-    }
-}
-
-/// An image whose patches are a convolution's rows.
-struct PanelImage {
-    private let x: UnsafeMutablePointer<Float>
-    private let geometry: ConvolutionGeometry
-    private let height, width, outHeight, outWidth: Int
-    /// Power of two that brings all numbers below `PanelProduct.rowBound`; one for numbers of float32's range.
-    let scale: Float
-
-    /// - Parameters:
-    ///   - x: [N, H, W, in], which outlives this.
-    ///   - geometry: of the convolution.
-    ///   - output: shape of the result.
-    ///   - number: what its numbers will become.
-    init(_ x: Tensor, _ geometry: ConvolutionGeometry, output: [Int], for number: PanelNumber) {
-        self.x = x.pointer
-        self.geometry = geometry
-        (height, width, outHeight, outWidth) = (x.shape[1], x.shape[2], output[1], output[2])
-        scale = number == .binary16 ? HalfMath.scale(largest: Self.largest(x), below: PanelProduct.rowBound) : 1
-    }
-
-    /// The largest magnitude of all elements.
-    static func largest(_ x: Tensor) -> Float {
-        let parts = x.count < 1 << 16 ? 1 : Parallel.threads
-        var tops = [Float](repeating: 0, count: parts)
-        let source = x.pointer
-        tops.withUnsafeMutableBufferPointer { tops in
-            let tops = tops
-            Parallel.run(parts) { part in
-                let start = x.count * part / parts
-                tops[part] = HalfMath.largest(source + start, count: x.count * (part + 1) / parts - start)
-            }
-        }
-        return tops.max() ?? 0
-    }
-
-    /// The channels that position `row` of the result sees under a position of the kernel; nil beyond the edge.
-    @inline(__always)
-    func pixel(_ row: Int, _ tap: Int) -> UnsafeMutablePointer<Float>? {
-        let (sample, within) = (row / (outHeight * outWidth), row % (outHeight * outWidth))
-        let y = within / outWidth * geometry.stride - geometry.padding.top + tap / geometry.kernelWidth
-        let x = within % outWidth * geometry.stride - geometry.padding.left + tap % geometry.kernelWidth
-        guard y >= 0, y < height, x >= 0, x < width else { return nil }
-        return self.x + ((sample * height + y) * width + x) * geometry.inChannels
     }
 }

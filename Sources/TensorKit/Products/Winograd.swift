@@ -1,3 +1,5 @@
+import COneDNN
+
 /// 3x3 convolutions with products of sixteen-bit numbers by Winograd's minimal filtering (Lavin and Gray 2016). Tiles are turned in float32 (`WinogradTurns`),
 /// multiplied as `PanelProduct` does it with shorter sums, and turned back in float32.
 struct Winograd {
@@ -19,6 +21,8 @@ struct Winograd {
     private let residual: UnsafeMutablePointer<Float>?
     /// Power of two that the image is multiplied by; one for numbers of float32's range.
     private let scale: Float
+    /// Whether the result goes past the caches.
+    private let streams: Bool
 
     private var tiles: Int { samples * tilesDown * tilesAcross }
 
@@ -41,7 +45,8 @@ struct Winograd {
             panels: panels.panels, turns: panels.turns, samples: x.shape[0], height: x.shape[1], width: x.shape[2],
             channels: x.shape[3], outputs: y.shape[3], tilesDown: (x.shape[1] + side - 1) / side,
             tilesAcross: (x.shape[2] + side - 1) / side, x: x.pointer, y: y.pointer, weights: weights, bias: bias?.pointer,
-            residual: residual?.pointer, scale: scale
+            residual: residual?.pointer, scale: scale,
+            streams: y.pointer.isWorthStreaming(count: y.count, rowLength: y.shape[3])
         ).run()
     }
 
@@ -186,15 +191,15 @@ struct Winograd {
                         }
                         let c = results + place * range.count * columns + (panel - firstPanel) * WeightPanels.width
                         let before = channel > 0 ? c : nil
+                        let sink = SumSink(c: c, apart: columns, before: before)
                         switch panels.number {
                         case .bfloat16:
-                            WordTile<BrainWords>.run(
-                                rows: range.count, a: words, stride: channels / 2, b: b, depth: inputs / 2, c: c,
-                                outputs: columns, before: before, ahead: next)
+                            WordTile<BrainWords, SumSink>.run(
+                                rows: range.count, a: words, stride: channels / 2, b: b, depth: inputs / 2, into: sink,
+                                ahead: next)
                         case .float32:
-                            WordTile<FloatWords>.run(
-                                rows: range.count, a: words, stride: channels, b: b, depth: inputs, c: c, outputs: columns,
-                                before: before, ahead: next)
+                            WordTile<FloatWords, SumSink>.run(
+                                rows: range.count, a: words, stride: channels, b: b, depth: inputs, into: sink, ahead: next)
                         case .binary16:
                             HalfTile.run(
                                 rows: range.count, a: rows, b: b, depth: inputs, step: Self.step, c: c, outputs: columns,
@@ -209,6 +214,7 @@ struct Winograd {
                     tile, results + (tile - range.lowerBound) * columns, apart: range.count * columns,
                     column: firstPanel * WeightPanels.width, count: columns, work)
             }
+            if streams { w2w_stream_end() }
         }
     }
 
@@ -249,7 +255,8 @@ struct Winograd {
                 for j in 0..<columns {
                     let at = corner + (i * width + j) * outputs + output
                     let sum = scratch.lanes((i * turns.results + j) * 16) + constant
-                    y.store(residual.map { sum + $0.lanes(at) } ?? sum, at)
+                    let result = residual.map { sum + $0.lanes(at) } ?? sum
+                    if streams { y.stream(result, at) } else { y.store(result, at) }
                 }
             }
         }

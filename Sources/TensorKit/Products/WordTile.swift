@@ -18,8 +18,62 @@ enum FloatWords: WordProduct {
     static func add(_ sums: Lanes, _ a: Words, _ b: Words) -> Lanes { w2w_float_dot(sums, a, b) }
 }
 
+/// A row of 64 sums.
+struct WordRow {
+    var x = Lanes.zero, y = Lanes.zero, z = Lanes.zero, w = Lanes.zero
+}
+
+/// What becomes of a tile's sums.
+protocol WordSink {
+    /// - Parameters:
+    ///   - sums: of a row.
+    ///   - row: its number.
+    func take(_ sums: WordRow, _ row: Int)
+    /// - Parameters:
+    ///   - sums: of a row with an even number.
+    ///   - next: of the row after it.
+    ///   - row: number of the first.
+    func take(_ sums: WordRow, _ next: WordRow, _ row: Int)
+}
+
+/// Sums are stored, with what is to be added to them.
+struct SumSink: WordSink {
+    /// The first row's columns, and floats from one row to the next.
+    let c: UnsafeMutablePointer<Float>
+    let apart: Int
+    /// Added to each row, or nil.
+    var bias: UnsafeMutablePointer<Float>?
+    /// What is added, laid out like `c`, or nil; may be `c`.
+    var before: UnsafeMutablePointer<Float>?
+
+    @inline(__always)
+    func take(_ sums: WordRow, _ row: Int) {
+        let at = row * apart
+        store(sums.x, at, 0)
+        store(sums.y, at, 16)
+        store(sums.z, at, 32)
+        store(sums.w, at, 48)
+    }
+
+    @inline(__always)
+    func take(_ sums: WordRow, _ next: WordRow, _ row: Int) {
+        take(sums, row)
+        take(next, row + 1)
+    }
+
+    @inline(__always)
+    private func store(_ sums: Lanes, _ at: Int, _ column: Int) {
+        var sums = sums
+        if let before { sums += before.lanes(at + column) }
+        if let bias { sums += bias.lanes(column) }
+        c.store(sums, at + column)
+    }
+}
+
 /// Up to six rows by 64 columns of products, summed in float32 and held in registers.
-struct WordTile<Product: WordProduct> {
+struct WordTile<Product: WordProduct, Sink: WordSink> {
+    /// Number of the first row.
+    private let first: Int
     /// Rows `stride` words apart.
     private let a: UnsafeMutablePointer<UInt32>
     private let stride: Int
@@ -27,32 +81,24 @@ struct WordTile<Product: WordProduct> {
     private let b: UnsafeMutableRawPointer
     /// Words of a row.
     private let depth: Int
-    private let c: UnsafeMutablePointer<Float>
-    private let outputs: Int
-    private let bias: UnsafeMutablePointer<Float>?
-    /// What is added, laid out like `c`; may be `c`.
-    private let before: UnsafeMutablePointer<Float>?
+    private let sink: Sink
     /// Lines that are brought into the cache meanwhile, and how many for each word.
     private let ahead: UnsafeMutableRawPointer?
     private let aheadLines: Int
 
-    /// Adds the products of rows with a piece of a panel to 64 columns of the result.
+    /// Products of rows with a piece of a panel.
     /// - Parameters:
     ///   - rows: number of rows.
     ///   - a: rows of words.
     ///   - stride: words from one row to the next.
     ///   - b: [depth, 64] words.
     ///   - depth: words of a row.
-    ///   - c: the first row's columns.
-    ///   - outputs: floats from one row of the result to the next.
-    ///   - bias: added to each row, or nil.
-    ///   - before: what is added, laid out like `c`, or nil; may be `c`.
+    ///   - sink: takes the sums.
     ///   - ahead: what is brought into the cache meanwhile, of the size of `b`; or nil.
     @inline(__always)
     static func run(
-        rows: Int, a: UnsafeMutablePointer<UInt32>, stride: Int, b: UnsafeMutableRawPointer, depth: Int,
-        c: UnsafeMutablePointer<Float>, outputs: Int, bias: UnsafeMutablePointer<Float>? = nil,
-        before: UnsafeMutablePointer<Float>? = nil, ahead: UnsafeMutableRawPointer? = nil
+        rows: Int, a: UnsafeMutablePointer<UInt32>, stride: Int, b: UnsafeMutableRawPointer, depth: Int, into sink: Sink,
+        ahead: UnsafeMutableRawPointer? = nil
     ) {
         // The first four tiles bring a quarter each, so that none waits for memory; fewer tiles bring more.
         let aheadLines = rows > 18 ? 1 : rows > 6 ? 2 : 4
@@ -60,8 +106,8 @@ struct WordTile<Product: WordProduct> {
         while row < rows {
             let next = fetched < 4 ? ahead.map { $0 + fetched * depth * 64 } : nil
             let tile = WordTile(
-                a: a + row * stride, stride: stride, b: b, depth: depth, c: c + row * outputs, outputs: outputs, bias: bias,
-                before: before.map { $0 + row * outputs }, ahead: next, aheadLines: aheadLines)
+                first: row, a: a + row * stride, stride: stride, b: b, depth: depth, sink: sink, ahead: next,
+                aheadLines: aheadLines)
             row += tile.run(rows - row)
             fetched += aheadLines
         }
@@ -88,29 +134,6 @@ struct WordTile<Product: WordProduct> {
         return 1
     }
 
-    /// One row of the result.
-    private struct Row {
-        var x = Lanes.zero, y = Lanes.zero, z = Lanes.zero, w = Lanes.zero
-
-        @inline(__always)
-        mutating func add(_ word: UInt32, _ b: Columns) {
-            let a = Words(repeating: word)
-            x = Product.add(x, a, b.x)
-            y = Product.add(y, a, b.y)
-            z = Product.add(z, a, b.z)
-            w = Product.add(w, a, b.w)
-        }
-
-        @inline(__always)
-        func store(_ tile: WordTile, _ row: Int) {
-            let at = row * tile.outputs
-            tile.store(x, at, 0)
-            tile.store(y, at, 16)
-            tile.store(z, at, 32)
-            tile.store(w, at, 48)
-        }
-    }
-
     /// The words of 64 columns.
     private struct Columns {
         let x, y, z, w: Words
@@ -126,11 +149,12 @@ struct WordTile<Product: WordProduct> {
     }
 
     @inline(__always)
-    private func store(_ sums: Lanes, _ at: Int, _ column: Int) {
-        var sums = sums
-        if let before { sums += before.lanes(at + column) }
-        if let bias { sums += bias.lanes(column) }
-        c.store(sums, at + column)
+    private func add(_ row: inout WordRow, _ word: UInt32, _ b: Columns) {
+        let a = Words(repeating: word)
+        row.x = Product.add(row.x, a, b.x)
+        row.y = Product.add(row.y, a, b.y)
+        row.z = Product.add(row.z, a, b.z)
+        row.w = Product.add(row.w, a, b.w)
     }
 
     /// Calls `body` with the number of a word and its partners.
@@ -153,54 +177,48 @@ struct WordTile<Product: WordProduct> {
 
     @inline(never)
     private func six() {
-        var (r0, r1, r2, r3, r4, r5) = (Row(), Row(), Row(), Row(), Row(), Row())
+        var (r0, r1, r2, r3, r4, r5) = (WordRow(), WordRow(), WordRow(), WordRow(), WordRow(), WordRow())
         let a3 = a + 3 * stride
         each { k, b in
-            r0.add(a[k], b)
-            r1.add(a[k + stride], b)
-            r2.add(a[k + 2 * stride], b)
-            r3.add(a3[k], b)
-            r4.add(a3[k + stride], b)
-            r5.add(a3[k + 2 * stride], b)
+            add(&r0, a[k], b)
+            add(&r1, a[k + stride], b)
+            add(&r2, a[k + 2 * stride], b)
+            add(&r3, a3[k], b)
+            add(&r4, a3[k + stride], b)
+            add(&r5, a3[k + 2 * stride], b)
         }
-        r0.store(self, 0)
-        r1.store(self, 1)
-        r2.store(self, 2)
-        r3.store(self, 3)
-        r4.store(self, 4)
-        r5.store(self, 5)
+        sink.take(r0, r1, first)
+        sink.take(r2, r3, first + 2)
+        sink.take(r4, r5, first + 4)
     }
 
     @inline(never)
     private func four() {
-        var (r0, r1, r2, r3) = (Row(), Row(), Row(), Row())
+        var (r0, r1, r2, r3) = (WordRow(), WordRow(), WordRow(), WordRow())
         each { k, b in
-            r0.add(a[k], b)
-            r1.add(a[k + stride], b)
-            r2.add(a[k + 2 * stride], b)
-            r3.add(a[k + 3 * stride], b)
+            add(&r0, a[k], b)
+            add(&r1, a[k + stride], b)
+            add(&r2, a[k + 2 * stride], b)
+            add(&r3, a[k + 3 * stride], b)
         }
-        r0.store(self, 0)
-        r1.store(self, 1)
-        r2.store(self, 2)
-        r3.store(self, 3)
+        sink.take(r0, r1, first)
+        sink.take(r2, r3, first + 2)
     }
 
     @inline(never)
     private func two() {
-        var (r0, r1) = (Row(), Row())
+        var (r0, r1) = (WordRow(), WordRow())
         each { k, b in
-            r0.add(a[k], b)
-            r1.add(a[k + stride], b)
+            add(&r0, a[k], b)
+            add(&r1, a[k + stride], b)
         }
-        r0.store(self, 0)
-        r1.store(self, 1)
+        sink.take(r0, r1, first)
     }
 
     @inline(never)
     private func one() {
-        var r0 = Row()
-        each { k, b in r0.add(a[k], b) }
-        r0.store(self, 0)
+        var r0 = WordRow()
+        each { k, b in add(&r0, a[k], b) }
+        sink.take(r0, first)
     }
 }

@@ -66,14 +66,14 @@ extension Kernels {
         }
     }
 
-    /// softmax(q kᵀ / sqrt(d)) v for every head, in tiles that stay in the cache (`AttentionTile`).
+    /// softmax(q kᵀ / sqrt(d)) v for every head, in tiles that stay in the cache (`AttentionTile`, `WideAttentionTile`, `HalfAttentionTile`).
     /// - Parameters:
     ///   - query: [N, T, heads * d]
     ///   - key: [N, S, heads * d]
     ///   - value: [N, S, heads * d]
     ///   - heads: number of heads; the features of a head lie together.
     ///   - causal: position i sees positions up to i only.
-    ///   - precision: `fast` may use sixteen-bit numbers (`HalfAttentionTile`, `BrainAttentionTile`).
+    ///   - precision: `fast` may use sixteen-bit numbers.
     /// - Returns: [N, T, heads * d]
     public static func attention(
         query: Tensor, key: Tensor, value: Tensor, heads: Int, causal: Bool = false, precision: Precision = .f32
@@ -83,8 +83,10 @@ extension Kernels {
         if precision == .fast && isWorthHalfAttention(queries: query.shape[1], width: query.shape[2] / heads, causal: causal) {
             return halfAttention(query: query, key: key, value: value, heads: heads)
         }
-        if precision == .fast && isWorthBrainAttention(queries: query.shape[1], width: query.shape[2] / heads, causal: causal) {
-            return brainAttention(query: query, key: key, value: value, heads: heads)
+        if isWorthWideAttention(queries: query.shape[1], causal: causal) {
+            return precision == .fast && prefersBrainAttention
+                ? wideAttention(BrainNumber.self, query: query, key: key, value: value, heads: heads)
+                : wideAttention(FloatNumber.self, query: query, key: key, value: value, heads: heads)
         }
         let result = Tensor(uninitialized: query.shape)
         let (samples, queries, keys, stride) = (query.shape[0], query.shape[1], key.shape[1], query.shape[2])
