@@ -288,6 +288,26 @@ import Testing
         #expect(story.screen.contains("no axis goes along with “xyzzy”"))
         story.press(.enter)
         story.press(.right)
-        #expect(story.toast.contains("no axis is chosen"))
+        #expect(story.toast == "no axis goes along with “xyzzy” · Esc shows all")
+    }
+
+    @Test("a space whose axes are all silent says so on every screen, and z shows them")
+    func collapsedSpace() {
+        var description = TestSpace.description()
+        for axis in description.axes.indices { description.axes[axis].isActive = false }
+        var story = Story.opened(description)
+        #expect(story.screen.contains("every axis of this space is silent") && story.screen.contains("z shows them"))
+        story.press(.right)
+        #expect(story.toast == "every axis of this space is silent · z shows them")
+        story.press("5")
+        #expect(story.screen.contains("every axis of this space is silent") && story.screen.contains("no axis is chosen"))
+        // Nothing tells people apart, so nobody is near to anybody.
+        story.press("2")
+        story.wait(1)
+        #expect(!story.screen.contains("nearest"))
+        story.press("1")
+        story.press("z")
+        story.wait(9)
+        #expect(!story.screen.contains("every axis of this space is silent") && story.model.axes.rows.count == 12)
     }
 }

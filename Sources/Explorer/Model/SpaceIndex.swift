@@ -121,8 +121,9 @@ struct SpaceIndex: Sendable {
         }
     }
 
-    /// The most similar identities, best first, without `excluded`.
+    /// The most similar identities, best first, without `excluded`; none where no axis tells people apart.
     func nearest(to code: WeightCode, count: Int, excluding excluded: Int? = nil) -> [(row: Int, similarity: Float)] {
+        guard !active.isEmpty else { return [] }
         var best: [(row: Int, similarity: Float)] = []
         for (row, similarity) in similarities(to: code).enumerated() where row != excluded {
             if best.count == count, let last = best.last, similarity <= last.similarity { continue }

@@ -27,9 +27,7 @@ extension ExplorerModel {
         case .redo: return trail.canRedo ? nil : "nothing to do again"
         case .toOrigin: return trail.step.startsWalk ? "this is where the walk started" : nil
         case .less, .more, .lessFine, .moreFine, .lessCoarse, .moreCoarse, .zero, .mute, .typeValue:
-            return chosenAxis == nil && (directions.selectedDirection == nil || command == .mute)
-                ? command == .mute && directions.hasFocus
-                    ? "axes only can be silenced" : "no axis is chosen · \(key(.back)) shows all" : nil
+            return reasonForSlider(command)
         case .toDirections, .hold, .keepDirection, .forgetDirection: return reasonForDirection(command)
         case .passport: return axes.selectedAxis == nil ? "no axis is chosen" : nil
         case .useModel, .compareModels: return reasonForModels(command)
@@ -77,6 +75,13 @@ extension ExplorerModel {
         .flip,
         .setA, .setB,
     ]
+
+    /// The commands that move a slider.
+    private func reasonForSlider(_ command: Command) -> String? {
+        guard chosenAxis == nil, directions.selectedDirection == nil || command == .mute else { return nil }
+        if command == .mute, directions.hasFocus { return "axes only can be silenced" }
+        return axes.rows.isEmpty ? "\(noAxes.reason) · \(noAxes.remedy)" : "no axis is chosen"
+    }
 
     /// The commands that need a face on the present screen.
     private func reasonForFace(_ command: Command) -> String? {

@@ -41,8 +41,7 @@ extension ExplorerModel {
             return
         }
         if axes.rows.isEmpty, directions.rows.isEmpty {
-            canvas.centred("no axis goes along with “\(axes.query)”", in: inner, row: inner.rows / 2, .dim)
-            canvas.centred("\(key(.back)) shows all", in: inner, row: inner.rows / 2 + 1, .dim)
+            drawNoAxes(on: &canvas, in: inner)
             return
         }
         let isFoldInList = foldsInList(rows: inner.rows)
@@ -203,7 +202,8 @@ extension ExplorerModel {
     /// How ordinary the face is: the share of the people that lie as far out.
     /// - Returns: where it ends.
     private func drawTypicality(_ index: SpaceIndex, _ step: Step, on canvas: inout Canvas, in rect: Rect) -> Int {
-        guard index.hasCodes else { return rect.x }
+        // Of nobody nothing is typical.
+        guard index.hasCodes, index.description.identities.count > 0 else { return rect.x }
         let x = canvas.text("typical", x: rect.x + 1, y: rect.y, .dim, clip: rect) + 1
         guard let share = index.typicality(step.code) else { return x + 18 }
         let role: Theme.Role = share < 0.02 ? .warning : .text

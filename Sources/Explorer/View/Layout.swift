@@ -210,6 +210,18 @@ extension ExplorerModel {
             : "\(silent) silent ax\(silent == 1 ? "is" : "es") folded · \(key(.collapsedAxes))"
     }
 
+    /// Why the list of axes is empty, and what fills it.
+    var noAxes: (reason: String, remedy: String) {
+        axes.query.isEmpty
+            ? ("every axis of this space is silent", "\(key(.collapsedAxes)) shows them")
+            : ("no axis goes along with “\(axes.query)”", "\(key(.back)) shows all")
+    }
+
+    func drawNoAxes(on canvas: inout Canvas, in rect: Rect) {
+        canvas.centred(noAxes.reason, in: rect, row: rect.rows / 2, .dim)
+        canvas.centred(noAxes.remedy, in: rect, row: rect.rows / 2 + 1, .dim)
+    }
+
     /// Rows of the list of axes on the screen at hand.
     var listRows: Int { screen == .model ? modelListRows(size: size) : axisRows(size: size) }
 

@@ -112,6 +112,7 @@ extension ExplorerModel {
             }
             canvas.hit(line, .axis(axis))
         }
+        if axes.rows.isEmpty { drawNoAxes(on: &canvas, in: inner) }
         let hidden = axes.rows.count - axes.top - (inner.rows - 1)
         if let fold = foldLine {
             canvas.note(hidden > 0 ? "\(hidden) more ↓ · \(fold)" : fold, on: rect)

@@ -5,7 +5,8 @@ extension ExplorerModel {
     /// The chosen axis: the faces along it, its figures, how the people lie along it, and what goes along with it.
     func drawPassport(on canvas: inout Canvas, in rect: Rect, _ index: SpaceIndex) {
         guard let axis = axes.selectedAxis ?? axes.rows.first, let passport, passport.axis == axis else {
-            canvas.pane(rect, titles: ["Passport"])
+            let inner = canvas.pane(rect, titles: ["Passport"])
+            if axes.rows.isEmpty { canvas.centred("no axis is chosen", in: inner, row: inner.rows / 2, .dim) }
             return
         }
         let description = index.description.axes[axis]
