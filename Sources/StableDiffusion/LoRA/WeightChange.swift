@@ -104,9 +104,15 @@ struct WeightChange: Sendable {
             }
         case .lokr(let first, let second):
             let (outer, inner) = (row / second.rows * first.columns, row % second.rows * second.columns)
-            for i in 0..<range.count {
-                let column = range.lowerBound + i
-                sum[i] += first.numbers[outer + column / second.columns] * second.numbers[inner + column % second.columns]
+            second.numbers.withUnsafeBufferPointer { numbers in
+                var column = range.lowerBound
+                while column < range.upperBound {
+                    let (block, place) = (column / second.columns, column % second.columns)
+                    let count = min(second.columns - place, range.upperBound - column)
+                    let (share, target) = (first.numbers[outer + block], sum + (column - range.lowerBound))
+                    for i in 0..<count { target[i] += share * numbers[inner + place + i] }
+                    column += count
+                }
             }
         }
     }
