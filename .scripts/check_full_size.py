@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Holds w2w against transformers and diffusers at the full size of Stable Diffusion 1.5: tokenizer, text model, U-Net, image VAE.
+"""Holds w2w against transformers and diffusers at the full size of Stable Diffusion 1.5: tokenizer, text model, U-Net, image VAE,
+several identities in one batch, adapters.
 
     check_full_size.py [MODEL] [--w2w .build/release/w2w] [--precision f32|fast] [--work FOLDER] [--only PART ...]
 
 Gives both the same numbers and prints, for each part and size, the worst difference of any element relative to the largest element of the
-reference. In f32 more than the tolerance (U-Net 1e-3, others 3e-4) is a failure; for fast the signal-to-noise ratio is printed. MODEL is a folder
-in diffusers layout; without it one of random numbers is made (2 GB). Needs `pip install torch diffusers transformers safetensors`.
+reference. In f32 more than the tolerance (U-Net 1e-3, others 3e-4) is a failure; for fast the signal-to-noise ratio is printed, and pictures below a PSNR of 30 dB are one. MODEL is a folder
+in diffusers layout; without it one of random numbers is made (2 GB). Needs `pip install torch diffusers transformers peft safetensors`.
 """
 import argparse, json, os, subprocess, sys, tempfile
 
@@ -16,7 +17,7 @@ arguments.add_argument("model", nargs="?")
 arguments.add_argument("--w2w", default=f"{here}/../.build/release/w2w")
 arguments.add_argument("--precision", default="f32")
 arguments.add_argument("--work", default=os.path.expanduser("~/.cache/w2w-peers"))
-arguments.add_argument("--only", nargs="*", default=["tokens", "text", "unet", "decode", "encode"])
+arguments.add_argument("--only", nargs="*", default=["tokens", "text", "unet", "identities", "adapter", "decode", "encode"])
 options = arguments.parse_args()
 
 import torch
@@ -30,16 +31,16 @@ model, failed = options.model, []
 folder = tempfile.mkdtemp()
 
 
-def ours(part, tensors):
+def ours(part, tensors, *more):
     """w2w's results for some tensors."""
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, f"{folder}/in.safetensors")
-    run(part, f"{folder}/in.safetensors", f"{folder}/out.safetensors")
+    run(part, f"{folder}/in.safetensors", f"{folder}/out.safetensors", *more)
     return load_file(f"{folder}/out.safetensors")
 
 
-def run(part, source, target):
+def run(part, source, target, *more):
     subprocess.run(
-        [options.w2w, "compute", part, "--space", model, "--in", source, "--out", target, "--precision", options.precision], check=True)
+        [options.w2w, "compute", part, "--space", model, "--in", source, "--out", target, "--precision", options.precision, *more], check=True)
 
 
 def compare(name, found, expected, tolerance):
@@ -48,7 +49,16 @@ def compare(name, found, expected, tolerance):
     verdict = "" if options.precision != "f32" or worst <= tolerance else "  FAILED"
     if verdict or not torch.isfinite(found).all():
         failed.append(name)
-    print(f"{name:44} worst {worst:.1e} of the largest   {ratio:6.1f} dB{verdict}", flush=True)
+    print(f"{name:60} worst {worst:.1e} of the largest   {ratio:6.1f} dB{verdict}", flush=True)
+
+
+def compare_pictures(name, found, expected):
+    compare(name, found, expected, 3e-4)
+    shown = lambda pictures: (pictures / 2 + 0.5).clamp(0, 1)
+    ratio = -10 * torch.log10((shown(found) - shown(expected)).square().mean()).item()
+    print(f"{name + ', as pictures':60} PSNR {ratio:.1f} dB{'' if ratio >= 30 else '  FAILED'}", flush=True)
+    if ratio < 30:
+        failed.append(name)
 
 
 PROMPTS = [
@@ -65,7 +75,7 @@ if "tokens" in options.only:
     expected = tokenizer(PROMPTS, padding="max_length", truncation=True, max_length=77).input_ids
     wrong = [prompt for prompt, a, b in zip(PROMPTS, found, expected) if a != b]
     failed += [f"tokens of {prompt!r}" for prompt in wrong]
-    print(f"{'tokens':44} {len(PROMPTS) - len(wrong)} of {len(PROMPTS)} prompts equal {wrong or ''}")
+    print(f"{'tokens':60} {len(PROMPTS) - len(wrong)} of {len(PROMPTS)} prompts equal {wrong or ''}")
 if "text" in options.only:
     from transformers import CLIPTextModel
     text = CLIPTextModel.from_pretrained(f"{model}/text_encoder", torch_dtype=torch.float32).eval()
@@ -82,6 +92,57 @@ if "unet" in options.only:
         found = ours("unet", dict(sample=sample, states=states, timesteps=steps))["prediction"]
         compare(f"U-Net, {batch} x {height} x {width}", found, unet(sample, steps, encoder_hidden_states=states).sample, 1e-3)
     del unet
+if "identities" in options.only or "adapter" in options.only:
+    from diffusers import UNet2DConditionModel
+    from peft import LoraConfig
+    unet = UNet2DConditionModel.from_pretrained(f"{model}/unet", torch_dtype=torch.float32).eval()
+    random = torch.Generator().manual_seed(7)
+    sample = torch.randn(4, 4, 32, 32, generator=random)
+    states = torch.randn(4, 77, unet.config.cross_attention_dim, generator=random)
+    steps = torch.tensor([901.0, 601.0, 301.0, 1.0])
+    predict = lambda rows: unet(sample[rows], steps[rows], encoder_hidden_states=states[rows]).sample
+    plain = predict(slice(None))
+
+    def strength(found):
+        """How much adapters change, or nothing is compared."""
+        return f"{((found - plain).abs().max() / plain.abs().max()).item():.2f} of the largest changed"
+
+if "identities" in options.only:
+    # One LoRA vector each, in the order of weights2weights: sorted names, A before B.
+    names, vectors = [f"person{i}" for i in range(4)], []
+    for name in names:
+        unet.add_adapter(LoraConfig(r=1, lora_alpha=27, target_modules=["to_q", "to_v"], init_lora_weights=False), adapter_name=name)
+        factors = {key: value for key, value in unet.named_parameters() if f".{name}." in key}
+        for value in factors.values():
+            value.copy_(0.04 * torch.randn(value.shape, generator=random))
+        vectors.append(torch.cat([factors[key].flatten() for key in sorted(factors)]))
+    expected = []
+    for row, name in enumerate(names):
+        unet.set_adapters(name)
+        expected.append(predict(slice(row, row + 1)))
+    expected = torch.cat(expected)
+    found = ours("unet", dict(sample=sample, states=states, timesteps=steps, vectors=torch.stack(vectors)))["prediction"]
+    compare(f"U-Net, 4 identities, {strength(expected)}", found, expected, 1e-3)
+    unet.delete_adapters(names)
+if "adapter" in options.only:
+    # A file of kohya's scripts for all attention, feed-forward and convolution layers, times 1.5.
+    targets = ["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out", "conv1", "conv2"]
+    unet.add_adapter(LoraConfig(r=8, lora_alpha=4, target_modules=targets, init_lora_weights=False), adapter_name="all")
+    flat = {}
+    for key, value in unet.named_parameters():
+        if ".lora_" in key:
+            value.copy_(0.03 * torch.randn(value.shape, generator=random))
+            path, factor = key.removesuffix(".all.weight").rsplit(".lora_", 1)
+            name = "lora_unet_" + path.replace(".", "_")
+            flat[f"{name}.lora_{'down' if factor == 'A' else 'up'}.weight"] = value.detach().clone().contiguous()
+            flat[name + ".alpha"] = torch.tensor(4.0)
+    save_file(flat, f"{folder}/kohya.safetensors")
+    unet.set_adapters("all", 1.5)
+    expected = predict(slice(None))
+    found = ours("unet", dict(sample=sample, states=states, timesteps=steps), "--adapter", f"{folder}/kohya.safetensors",
+                 "--multiplier", "1.5")["prediction"]
+    compare(f"U-Net, kohya's file x 1.5, {strength(expected)}", found, expected, 1e-3)
+unet = None
 if "decode" in options.only or "encode" in options.only:
     from diffusers import AutoencoderKL
     vae = AutoencoderKL.from_pretrained(f"{model}/vae", torch_dtype=torch.float32).eval()
@@ -90,7 +151,7 @@ if "decode" in options.only or "encode" in options.only:
         if "decode" in options.only:
             latents = torch.randn(batch, 4, height, width, generator=random)
             expected = vae.decode(latents / vae.config.scaling_factor).sample
-            compare(f"decode, {batch} x {height} x {width}", ours("decode", dict(latents=latents))["pictures"], expected, 3e-4)
+            compare_pictures(f"decode, {batch} x {height} x {width}", ours("decode", dict(latents=latents))["pictures"], expected)
         if "encode" in options.only:
             pictures = torch.rand(batch, 3, 8 * height, 8 * width, generator=random) * 2 - 1
             expected, found = vae.encode(pictures).latent_dist, ours("encode", dict(pictures=pictures))

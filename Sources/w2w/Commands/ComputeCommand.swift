@@ -17,7 +17,8 @@ struct ComputeCommand: ParsableCommand {
         discussion: """
             tokens: IN is a JSON list of prompts, OUT gets a JSON list of lists of token ids.
             text:   `tokens` [N, T] to `states`.
-            unet:   `sample` [N, C, H, W], `timesteps` [N], `states` [N, T, D] to `prediction`.
+            unet:   `sample` [N, C, H, W], `timesteps` [N], `states` [N, T, D] to `prediction`; with `vectors` [N, n] each sample with its
+                    own LoRA vector.
             decode: `latents` [N, C, H, W], scaled as for the U-Net, to `pictures` in -1...1.
             encode: `pictures` [N, 3, H, W] to `mean` and `log_variance`.
             Everything but prompts is safetensors.
@@ -53,10 +54,12 @@ struct ComputeCommand: ParsableCommand {
             return
         }
         let state = try StateDictionary(safetensors: input)
-        try SafetensorsWriter.write(results(pipeline, state), to: output)
+        try SafetensorsWriter.write(results(pipeline, state, suite), to: output)
     }
 
-    private func results(_ pipeline: StableDiffusionPipeline, _ state: StateDictionary) throws -> [StoredTensor] {
+    private func results(
+        _ pipeline: StableDiffusionPipeline, _ state: StateDictionary, _ suite: BenchSuite
+    ) throws -> [StoredTensor] {
         switch part {
         case .tokens: return []
         case .text:
@@ -68,8 +71,13 @@ struct ComputeCommand: ParsableCommand {
             let sample = Self.channelsLast(try state.entry("sample").tensor())
             let states = try state.entry("states").tensor()
             let prompts = (0..<states.shape[0]).map { pipeline.unet.prepare(states.rows($0..<$0 + 1)) }
+            let adapters = try state["vectors"].map { entry in
+                let layout = try suite.models().space.layout
+                return try (0..<entry.shape[0]).map { layout.adapter(of: try entry.tensor(rows: $0..<$0 + 1)) }
+            }
             let prediction = pipeline.unet(
-                sample, timesteps: try state.entry("timesteps").floats(), conditioning: pipeline.unet.conditioning(prompts))
+                sample, timesteps: try state.entry("timesteps").floats(),
+                conditioning: pipeline.unet.conditioning(prompts, adapters: LoRABatch(adapters ?? [])))
             return [StoredTensor("prediction", Self.channelsFirst(prediction))]
         case .decode:
             let pictures = pipeline.vae.decode(Self.channelsLast(try state.entry("latents").tensor()))
