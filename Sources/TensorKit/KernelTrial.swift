@@ -5,9 +5,23 @@ struct KernelTrial {
     /// Floats that are read before each run: in a network other layers' weights go through the caches between two calls of a layer.
     private static let swept = 10 << 20
     /// Runs in turns at least and at most, and seconds after which the least is enough.
-    private static let (fewest, most, patience) = (3, 12, 0.25)
+    private static let (fewest, most, patience) = (3, 12, 0.1)
 
-    private let sweep = Tensor(zeros: [swept])
+    /// Runs something and says how long it took, and whether the machine left it alone meanwhile.
+    let measure: (_ run: () -> Void) -> (seconds: Double, isCalm: Bool)
+
+    /// Measures with cold caches.
+    init() {
+        let sweep = Tensor(zeros: [Self.swept])
+        self.init { run in
+            Self.clearCaches(sweep)
+            let before = Self.interruptions
+            let seconds = Profile.seconds(run)
+            return (seconds, Self.interruptions == before)
+        }
+    }
+
+    init(measure: @escaping (_ run: () -> Void) -> (seconds: Double, isCalm: Bool)) { self.measure = measure }
 
     /// Runs all in turns, so that a busy moment meets all of them. The first turn, in which weights are laid out and memory is new, does not count;
     /// turns go on until each has had some runs in which the system took no processor away, or patience ends. What is far behind drops out.
@@ -20,29 +34,28 @@ struct KernelTrial {
         var shortest = plans.map { _ in Double.infinity }
         var calm = plans.map { _ in 0 }
         var left = Array(plans.indices)
-        let began = DispatchTime.now().uptimeNanoseconds
+        var spent = 0.0
         for turn in 1...Self.most where left.count > 1 {
             for index in left {
-                clearCaches()
-                let before = Self.interruptions
-                shortest[index] = min(shortest[index], Profile.seconds { run(plans[index]) })
-                if Self.interruptions == before { calm[index] += 1 }
+                let (seconds, isCalm) = measure { run(plans[index]) }
+                shortest[index] = min(shortest[index], seconds)
+                if isCalm { calm[index] += 1 }
+                spent += seconds
             }
             if turn >= 2 {
                 let limit = 1.7 * (left.map { shortest[$0] }.min() ?? 0)
                 left.removeAll { shortest[$0] > limit && calm[$0] > 0 }
             }
-            let seconds = Double(DispatchTime.now().uptimeNanoseconds - began) * 1e-9
-            if turn >= Self.fewest && (left.allSatisfy { calm[$0] >= Self.fewest } || seconds > Self.patience) { break }
+            if turn >= Self.fewest && (left.allSatisfy { calm[$0] >= Self.fewest } || spent > Self.patience) { break }
         }
         var best = left.first ?? 0
         for index in left where shortest[index] < shortest[best] * 0.92 { best = index }
         return best
     }
 
-    private func clearCaches() {
+    private static func clearCaches(_ sweep: Tensor) {
         let numbers = sweep.pointer
-        Parallel.ranges(Self.swept / 16, grain: 1 << 12) { range in
+        Parallel.ranges(swept / 16, grain: 1 << 12) { range in
             var sum = Lanes.zero
             for line in range { sum += numbers.lanes(line * 16) }
             // Never so; without a use nothing would be read.

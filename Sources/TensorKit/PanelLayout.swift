@@ -1,10 +1,8 @@
 import COneDNN
 
-/// Products with weights that lie in panels: for each 32 (or 64) outputs a list of their weights for input 0, input 1, ... That is how oneDNN
-/// keeps weights for its own kernels, so the two can take turns on one copy.
-///
-/// Made for what oneDNN is slow at: few rows against large weights, where the time goes into bringing the weights from memory (they are fetched
-/// ahead of their use here), and weights in bfloat16 against rows in float32 (widened in registers; exact products, half the traffic).
+/// Weights that lie in panels: for each 32 (or 64) outputs a list of their weights for input 0, input 1, ... That is how oneDNN keeps weights for
+/// its own kernels, so the two can take turns on one copy. Its products are what oneDNN has none of: weights in bfloat16 with rows in float32,
+/// widened in registers and fetched ahead of their use (exact products, half the traffic).
 struct PanelLayout: Equatable {
     /// Outputs of a panel, a multiple of 32.
     let width: Int
@@ -52,7 +50,7 @@ struct PanelLayout: Equatable {
         else { return nil }
     }
 
-    /// y = x W + bias, or y + x W + bias.
+    /// y = x W + bias, or y + x W + bias, for weights in bfloat16.
     /// - Parameters:
     ///   - x: rows of `inputs` numbers.
     ///   - rows: number of rows.
@@ -89,11 +87,10 @@ struct PanelLayout: Equatable {
         _ bias: UnsafeMutablePointer<Float>?, _ y: UnsafeMutablePointer<Float>, _ adds: Bool
     ) {
         // A block of weights is 32 outputs of so many inputs and stays in the first cache, as does a tile's share of the rows.
-        let depth = isHalf ? 384 : 256
-        let bytes = isHalf ? 2 : 4
+        let depth = 384
         func block(_ strip: Int, _ input: Int) -> UnsafeMutableRawPointer {
             let (panel, within) = (strip * 32 / width, strip * 32 % width)
-            return weights + bytes * ((panel * inputs + input) * width) + within * 4
+            return weights + 2 * ((panel * inputs + input) * width) + within * 4
         }
         var first = rows.lowerBound
         while first < rows.upperBound {
@@ -114,7 +111,7 @@ struct PanelLayout: Equatable {
                             a: x + row * inputs + input, stride: inputs, b: at, width: width, depth: count,
                             c: y + row * outputs + column, outputs: outputs, bias: input == 0 ? bias.map { $0 + column } : nil,
                             keeps: adds || input > 0, ahead: fetch)
-                        row += tile.run(rows: end - row, isHalf: isHalf)
+                        row += tile.run(rows: end - row)
                         fetch = nil
                     }
                 }
@@ -125,7 +122,7 @@ struct PanelLayout: Equatable {
     }
 }
 
-/// Up to twelve rows by 32 columns, held in registers.
+/// Up to eight rows by 32 columns, held in registers beside the widened weights.
 private struct PanelTile {
     let a: UnsafeMutablePointer<Float>
     let stride: Int
@@ -172,43 +169,22 @@ private struct PanelTile {
     /// Does as many rows as fit a tile.
     /// - Returns: how many.
     @inline(__always)
-    func run(rows: Int, isHalf: Bool) -> Int {
-        if rows >= 12 && !isHalf {
-            full12()
-            return 12
-        }
+    func run(rows: Int) -> Int {
         if rows >= 8 {
-            // Widened weights take registers of their own: fewer rows fit.
-            if isHalf { half8() } else { full8() }
+            eight()
             return 8
         }
         if rows >= 4 {
-            if isHalf { half4() } else { full4() }
+            four()
             return 4
         }
-        if isHalf { half1() } else { full1() }
+        one()
         return 1
     }
 
-    /// Calls `body` with the number of an input and its 32 weights.
+    /// Calls `body` with the number of an input and its 32 weights. They lie in pairs: a word's lower half is the even input's weight.
     @inline(__always)
-    private func eachFull(_ body: (_ k: Int, _ b0: Lanes, _ b1: Lanes) -> Void) {
-        let floats = b.assumingMemoryBound(to: Float.self)
-        if let ahead {
-            for k in 0..<depth {
-                let next = ahead + k * width * 4
-                w2w_prefetch(next)
-                w2w_prefetch(next + 64)
-                body(k, floats.lanes(k * width), floats.lanes(k * width + 16))
-            }
-        } else {
-            for k in 0..<depth { body(k, floats.lanes(k * width), floats.lanes(k * width + 16)) }
-        }
-    }
-
-    /// The same from pairs of bfloat16 numbers: a word's lower half is the even input's weight.
-    @inline(__always)
-    private func eachHalf(_ body: (_ k: Int, _ b0: Lanes, _ b1: Lanes) -> Void) {
+    private func each(_ body: (_ k: Int, _ b0: Lanes, _ b1: Lanes) -> Void) {
         @inline(__always)
         func pair(_ k: Int) {
             let words = b + k * width * 4
@@ -231,42 +207,8 @@ private struct PanelTile {
         }
     }
 
-    @inline(__always)
-    private func tile12(_ each: ((Int, Lanes, Lanes) -> Void) -> Void) {
-        var (r0, r1, r2, r3) = (Row(self, 0), Row(self, 1), Row(self, 2), Row(self, 3))
-        var (r4, r5, r6, r7) = (Row(self, 4), Row(self, 5), Row(self, 6), Row(self, 7))
-        var (r8, r9, r10, r11) = (Row(self, 8), Row(self, 9), Row(self, 10), Row(self, 11))
-        let (a0, a3, a6, a9) = (a, a + 3 * stride, a + 6 * stride, a + 9 * stride)
-        each { k, b0, b1 in
-            r0.add(a0[k], b0, b1)
-            r1.add(a0[k + stride], b0, b1)
-            r2.add(a0[k + 2 * stride], b0, b1)
-            r3.add(a3[k], b0, b1)
-            r4.add(a3[k + stride], b0, b1)
-            r5.add(a3[k + 2 * stride], b0, b1)
-            r6.add(a6[k], b0, b1)
-            r7.add(a6[k + stride], b0, b1)
-            r8.add(a6[k + 2 * stride], b0, b1)
-            r9.add(a9[k], b0, b1)
-            r10.add(a9[k + stride], b0, b1)
-            r11.add(a9[k + 2 * stride], b0, b1)
-        }
-        r0.store(self, 0)
-        r1.store(self, 1)
-        r2.store(self, 2)
-        r3.store(self, 3)
-        r4.store(self, 4)
-        r5.store(self, 5)
-        r6.store(self, 6)
-        r7.store(self, 7)
-        r8.store(self, 8)
-        r9.store(self, 9)
-        r10.store(self, 10)
-        r11.store(self, 11)
-    }
-
-    @inline(__always)
-    private func tile8(_ each: ((Int, Lanes, Lanes) -> Void) -> Void) {
+    @inline(never)
+    private func eight() {
         var (r0, r1, r2, r3) = (Row(self, 0), Row(self, 1), Row(self, 2), Row(self, 3))
         var (r4, r5, r6, r7) = (Row(self, 4), Row(self, 5), Row(self, 6), Row(self, 7))
         let (a0, a3, a6) = (a, a + 3 * stride, a + 6 * stride)
@@ -290,8 +232,8 @@ private struct PanelTile {
         r7.store(self, 7)
     }
 
-    @inline(__always)
-    private func tile4(_ each: ((Int, Lanes, Lanes) -> Void) -> Void) {
+    @inline(never)
+    private func four() {
         var (r0, r1, r2, r3) = (Row(self, 0), Row(self, 1), Row(self, 2), Row(self, 3))
         each { k, b0, b1 in
             r0.add(a[k], b0, b1)
@@ -305,25 +247,10 @@ private struct PanelTile {
         r3.store(self, 3)
     }
 
-    @inline(__always)
-    private func tile1(_ each: ((Int, Lanes, Lanes) -> Void) -> Void) {
+    @inline(never)
+    private func one() {
         var r0 = Row(self, 0)
         each { k, b0, b1 in r0.add(a[k], b0, b1) }
         r0.store(self, 0)
     }
-
-    @inline(never)
-    private func full12() { tile12(eachFull) }
-    @inline(never)
-    private func full8() { tile8(eachFull) }
-    @inline(never)
-    private func half8() { tile8(eachHalf) }
-    @inline(never)
-    private func full4() { tile4(eachFull) }
-    @inline(never)
-    private func half4() { tile4(eachHalf) }
-    @inline(never)
-    private func full1() { tile1(eachFull) }
-    @inline(never)
-    private func half1() { tile1(eachHalf) }
 }
