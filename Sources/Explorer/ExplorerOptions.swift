@@ -21,6 +21,8 @@ public struct ExplorerOptions: Sendable {
     public var randomSeed: UInt64
     /// Whether nobody has been here before: a short hint says how to begin.
     public var isFirstRun: Bool
+    /// Whether what is saved is there the next time; not where the library cannot be written.
+    public var keepsFaces: Bool
     /// Whether the walk of the last session is taken up again.
     public var resumesLastWalk: Bool
     /// Difference of the local clock to UTC in seconds, for dates.
@@ -35,7 +37,7 @@ public struct ExplorerOptions: Sendable {
         glyphs: GlyphSet = .unicode,
         cellAspect: Double = 2,
         themes: [Theme] = Theme.builtIn, keys: KeyTable = .standard, randomSeed: UInt64 = 0, isFirstRun: Bool = false,
-        resumesLastWalk: Bool = true,
+        keepsFaces: Bool = true, resumesLastWalk: Bool = true,
         secondsFromUTC: Int = 0, start: CodeRecord? = nil, notice: String? = nil
     ) {
         self.space = space
@@ -47,6 +49,7 @@ public struct ExplorerOptions: Sendable {
         self.keys = keys
         self.randomSeed = randomSeed
         self.isFirstRun = isFirstRun
+        self.keepsFaces = keepsFaces
         self.resumesLastWalk = resumesLastWalk
         self.secondsFromUTC = secondsFromUTC
         self.start = start

@@ -185,12 +185,15 @@ struct LibraryFile {
             case let error as DatabaseError where error.resultCode == .SQLITE_BUSY:
                 "\(path) is in use by another w2w that does not let go; end it and start again"
             case let error as DatabaseError:
-                "\(path) cannot be written (\(error.message ?? "SQLite error \(error.resultCode.rawValue)")); "
-                    + "set XDG_DATA_HOME to a folder that can"
-            default:
-                "\(path) cannot be written (\(systemReason(of: error))); set XDG_DATA_HOME to a folder that can"
+                unwritable(path, error.message ?? "SQLite error \(error.resultCode.rawValue)")
+            default: unwritable(path, systemReason(of: error))
             }
         return "nothing will be kept in this session: \(reason)"
+    }
+
+    /// What to do comes first: a narrow status line cuts the end off.
+    private static func unwritable(_ path: String, _ reason: String) -> String {
+        "set XDG_DATA_HOME to a writable folder (\(path): \(reason))"
     }
 
     /// The system's words for a Foundation error: "Permission denied" rather than a domain and a number.

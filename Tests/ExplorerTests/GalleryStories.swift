@@ -255,4 +255,12 @@ import Testing
         story.send(.library(.failed("Anna could not be saved: the disk is full")))
         #expect(story.screen.contains("the disk is full"))
     }
+
+    @Test("where the library cannot be written, saving says for how long it lasts")
+    func savedForTheSession() {
+        var story = Story(ExplorerOptions(size: Size(columns: 120, rows: 34), keepsFaces: false, resumesLastWalk: false))
+        story.open()
+        story.press("f")
+        #expect(story.toast == "saved p00001 · for this session only")
+    }
 }

@@ -96,8 +96,9 @@ import Testing
         let library = try Library(path: folder.library)
         #expect(!library.isKept)
         let notice = try #require(library.notices.notices.first)
-        #expect(notice.hasPrefix("nothing will be kept in this session: \(folder.library) cannot be written ("), "\(notice)")
-        #expect(notice.hasSuffix("; set XDG_DATA_HOME to a folder that can"))
+        #expect(
+            notice.hasPrefix("nothing will be kept in this session: set XDG_DATA_HOME to a writable folder (\(folder.library): "),
+            "\(notice)")
         #expect(library.perform(.visit(state("a"))).isEmpty && library.history().count == 1)
     }
 

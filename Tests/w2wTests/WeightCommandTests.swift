@@ -173,6 +173,19 @@ import Testing
         #expect(try manifest().contains("\"name\": \"elsewhere\""))
     }
 
+    /// Hours of work go into no place that takes nothing at their end.
+    @Test(arguments: [
+        "train BUILTIN --hidden 8 --steps 1 --out letter.txt/new", "train BUILTIN --embedder --steps 1 --out letter.txt/new",
+        "pca BUILTIN --components 4 --out letter.txt/new",
+        "evaluate --people 2 --seeds 2 --morphs 0 --axis-people 0 --steps 1 --out letter.txt/new",
+    ])
+    func aPlaceThatCannotBeWrittenIsRefusedFirst(_ line: String) async throws {
+        try Data().write(to: place("letter.txt"))
+        try await expectRefusal(
+            line.replacingOccurrences(of: "BUILTIN", with: Self.builtIn.path),
+            "letter.txt/new: cannot be written (Not a directory).\nGive --out a folder that can be written.")
+    }
+
     /// Before anything is drawn, for it takes long to draw what cannot be kept.
     @Test func axesThatCannotBeMeasuredAreNotPromised() async throws {
         let text = try String(contentsOf: Self.builtIn.appendingPathComponent("space.json"), encoding: .utf8)

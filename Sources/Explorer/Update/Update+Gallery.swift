@@ -254,9 +254,9 @@ extension ExplorerModel {
     mutating func keep(name: String, tags: [String]) -> [ExplorerEffect] {
         guard let face = faceInHand() else { return [] }
         let name = name.isEmpty ? face.name : name
-        say(
-            "saved \(name)\(tags.isEmpty ? "" : " " + tags.map { "#" + $0 }.joined(separator: " ")) · \(key(.showSaved)) shows what you keep",
-            .good)
+        let words = tags.map { " #" + $0 }.joined()
+        let place = options.keepsFaces ? "\(key(.showSaved)) shows what you keep" : "for this session only"
+        say("saved \(name)\(words) · \(place)", options.keepsFaces ? .good : .warning)
         return [
             .library(
                 .save(

@@ -86,6 +86,7 @@ struct EvaluateCommand: ParsableCommand {
                 "the folder '\(out)' holds \(contents.count) files already; nothing was measured.",
                 advice: "Give --out another folder, or empty this one.")
         }
+        try OutputFile.checkFolder(folder)
         let opened =
             try space.map { try Space(URL(fileURLWithPath: ($0 as NSString).expandingTildeInPath)) } ?? Space.builtIn()
         Interruption.shared.listen()
@@ -93,6 +94,7 @@ struct EvaluateCommand: ParsableCommand {
         let evaluation = try Evaluation(opened, plan: plan, embedder: embedder.map(url), photos: photos.map(url))
         if updateAxes {
             guard opened.vae != nil else { throw opened.missing(.vae) }
+            try OutputFile.checkFolder(opened.folder, advice: "Evaluate a copy of the space, or leave --update-axes out.")
             guard evaluation.drawsFaces else {
                 throw CommandFailure(
                     "the space '\(opened.manifest.name)' has no embedder, so what its axes do to a face cannot be measured.",

@@ -38,6 +38,8 @@ struct FitPreviewCommand: ParsableCommand {
         Interruption.shared.listen()
         let found = try OpenedSpace(space.source)
         let opened = found.space
+        let inSpace = !cache && FileManager.default.fileExists(atPath: opened.folder.appendingPathComponent("space.json").path)
+        if inSpace { try OutputFile.checkFolder(opened.folder, advice: "--cache keeps it in the cache folder.") }
         ProgressLine.show(EngineAPI.Progress(activity: "loading the model", done: 0, total: pictures))
         let pipeline = try StableDiffusionPipeline(found.loader())
         var fit = LatentPreviewFit()
@@ -49,7 +51,6 @@ struct FitPreviewCommand: ParsableCommand {
             ProgressLine.show(EngineAPI.Progress(activity: "drawing", done: done, total: pictures, secondsLeft: left))
         }
         ProgressLine.clear()
-        let inSpace = !cache && FileManager.default.fileExists(atPath: opened.folder.appendingPathComponent("space.json").path)
         let url: URL
         if inSpace {
             url = try opened.keep(stored)

@@ -102,6 +102,7 @@ struct PCACommand: ParsableCommand {
         let began = ContinuousClock.now
         let source = try TrainingSource(URL(fileURLWithPath: (weights as NSString).expandingTildeInPath))
         let folder = URL(fileURLWithPath: (out as NSString).expandingTildeInPath)
+        try OutputFile.checkFolder(folder)
         let isThere = FileManager.default.fileExists(atPath: folder.appendingPathComponent("space.json").path)
         if isThere {
             try checkSpace(folder, source)

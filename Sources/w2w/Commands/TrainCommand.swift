@@ -204,6 +204,7 @@ struct TrainCommand: ParsableCommand {
     func run() throws {
         let given = URL(fileURLWithPath: (weights as NSString).expandingTildeInPath)
         let folder = URL(fileURLWithPath: (out as NSString).expandingTildeInPath)
+        try OutputFile.checkFolder(folder)
         if embedder {
             var plan = FaceEmbedderPlan(batch: batch ?? 64, seed: seed)
             if let steps { plan.steps = steps }

@@ -87,6 +87,7 @@ struct ExploreCommand: ParsableCommand {
                 space: space.source, weightModel: space.model, size: screen.size, glyphs: screen.glyphs,
                 cellAspect: screen.cellAspect, themes: themes,
                 keys: keys, randomSeed: UInt64(Date().timeIntervalSince1970 * 1000), isFirstRun: !preferences.welcomeSeen,
+                keepsFaces: library.isKept,
                 secondsFromUTC: TimeZone.current.secondsFromGMT(), start: start, notice: complaint ?? keyComplaint))
         let session = ExploreSession(
             model: model, screen: screen, engine: engine, library: library, box: box, preferences: preferences,

@@ -112,7 +112,9 @@ struct CommandEnd {
         if let system = error as? CocoaError {
             let path = system.filePath ?? ""
             let reason = (system.underlying as? POSIXError).map { String(cString: strerror($0.code.rawValue)) }
-            return [path, reason ?? system.localizedDescription].filter { !$0.isEmpty }.joined(separator: ": ")
+            let words = [path, reason ?? system.localizedDescription].filter { !$0.isEmpty }.joined(separator: ": ")
+            let isForbidden = system.code == .fileWriteNoPermission || system.code == .fileWriteVolumeReadOnly
+            return isForbidden ? words + "; choose a folder that can be written" : words
         }
         return String(describing: error)
     }

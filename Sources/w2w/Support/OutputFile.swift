@@ -25,6 +25,19 @@ enum OutputFile {
         }
     }
 
+    /// Refuses a folder into which nothing can be written; of one that is not there yet, the one that it would lie in counts.
+    /// - Parameters:
+    ///   - folder: Where the results shall go.
+    ///   - advice: What to do instead.
+    /// - Throws: `CommandFailure`.
+    static func checkFolder(_ folder: URL, advice: String = "Give --out a folder that can be written.") throws {
+        var place = folder.standardizedFileURL
+        while access(place.path, F_OK) != 0, errno == ENOENT, place.path != "/" { place.deleteLastPathComponent() }
+        guard access(place.path, W_OK) == 0 else {
+            throw CommandFailure("\(place.path): cannot be written (\(String(cString: strerror(errno)))).", advice: advice)
+        }
+    }
+
     /// Makes a folder for results.
     /// - Parameter path: A folder that is empty or not there yet.
     /// - Throws: `CommandFailure` when it holds something already or cannot be made.
