@@ -63,12 +63,14 @@ extension Kernels {
     /// `geglu` of a row of `2 * width` numbers, with a GELU of one's own.
     @inline(__always)
     static func gateRow(
-        _ values: UnsafeMutablePointer<Float>, _ width: Int, into target: UnsafeMutablePointer<Float>, _ gelu: (Lanes) -> Lanes
+        _ values: UnsafeMutablePointer<Float>, _ width: Int, into target: UnsafeMutablePointer<Float>, streams: Bool = false,
+        _ gelu: (Lanes) -> Lanes
     ) {
         let gates = values + width
         var i = 0
         while i + 16 <= width {
-            target.store(values.lanes(i) * gelu(gates.lanes(i)), i)
+            let result = values.lanes(i) * gelu(gates.lanes(i))
+            if streams { target.stream(result, i) } else { target.store(result, i) }
             i += 16
         }
         if i < width {

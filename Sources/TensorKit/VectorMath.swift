@@ -24,7 +24,7 @@ extension UnsafeMutablePointer<Float> {
 
     /// Whether a result is better streamed: rows of whole lines, and more of them than stay in the caches until they are read.
     func isWorthStreaming(count: Int, rowLength: Int) -> Bool {
-        count >= 4 << 20 && rowLength % 16 == 0 && UInt(bitPattern: self) % 64 == 0
+        count >= 2 << 20 && rowLength % 16 == 0 && UInt(bitPattern: self) % 64 == 0
     }
 
     /// The first `count` (at most sixteen) elements from `index` on, the rest zero.

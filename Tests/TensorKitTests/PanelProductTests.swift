@@ -71,6 +71,24 @@ import Testing
             "\(rows) rows in two passes")
     }
 
+    /// Results of more numbers than stay in the caches, of inputs in several pieces.
+    @Test(arguments: ways + ["panels"]) func manyRows(_ way: String) {
+        let (rows, inputs, outputs) = (8200, 600, 512)
+        let (x, weight) = (randomTensor([rows, inputs], seed: 1), randomTensor([outputs, inputs], seed: 2, scale: 0.1))
+        let (bias, residual) = (randomTensor([outputs], seed: 3), randomTensor([rows, outputs], seed: 4))
+        let (kernel, plain) = (
+            LinearKernel(inFeatures: inputs, outFeatures: outputs), LinearKernel(inFeatures: inputs, outFeatures: outputs)
+        )
+        (kernel.arithmetic, plain.arithmetic) = (way, "float32")
+        expectClose(
+            kernel.forward(x, weight: weight, version: 0, bias: bias, adding: residual),
+            plain.forward(x, weight: weight, version: 0, bias: bias, adding: residual), tolerance: Self.tolerance, "many rows")
+        expectClose(
+            kernel.forwardGated(x, weight: WeightSource(weight, version: 0), bias: bias),
+            Kernels.geglu(plain.forward(x, weight: weight, version: 0, bias: bias)), tolerance: Self.tolerance, "many rows, gated"
+        )
+    }
+
     /// Panels of float32 numbers: few rows (panels split over threads) and many.
     @Test(arguments: [1, 7, 200, 450]) func panelsOfFloat32(_ rows: Int) throws {
         let (inputs, outputs) = (700, 128)

@@ -55,6 +55,11 @@ struct PanelProduct {
         let pieces = PanelPieces(panels, source, isGated: isGated)
         let wordCount = pieces.bufferWords
         let size = wordCount + HalfTile.scratch / 2 + pieces.blockRows * 2 * WeightPanels.width
+        let streams =
+            switch target {
+            case .rows(let y, _): y.isWorthStreaming(count: rows * panels.outputs, rowLength: panels.outputs)
+            case .gated(let y): y.isWorthStreaming(count: rows * panels.outputs / 2, rowLength: panels.outputs / 2)
+            }
         let scratch = Tensor(uninitialized: [parts, size])
         let buffers = scratch.pointer
         Parallel.run(parts) { part in
@@ -63,7 +68,7 @@ struct PanelProduct {
                 source: source, weights: weights, bias: bias, target: target, pieces: pieces,
                 words: UnsafeMutableRawPointer(buffer).bindMemory(to: UInt32.self, capacity: wordCount),
                 sums: UnsafeMutableRawPointer(buffer + wordCount).bindMemory(to: Float16.self, capacity: HalfTile.scratch),
-                pair: buffer + wordCount + HalfTile.scratch / 2)
+                pair: buffer + wordCount + HalfTile.scratch / 2, streams: streams)
             if splitsRows {
                 let tiles = (rows + 11) / 12
                 work.rows = min(rows, tiles * part / parts * 12)..<min(rows, tiles * (part + 1) / parts * 12)
@@ -73,6 +78,7 @@ struct PanelProduct {
                 work.panels = count * part / parts..<count * (part + 1) / parts
             }
             multiply(work)
+            if streams { w2w_stream_end() }
         }
         withExtendedLifetime(scratch) {}
     }
@@ -90,6 +96,8 @@ struct PanelProduct {
         let sums: UnsafeMutablePointer<Float16>
         /// Products with a panel and with that of its gates.
         let pair: UnsafeMutablePointer<Float>
+        /// Whether the results go past the caches.
+        let streams: Bool
         var rows = 0..<0
         /// Of a gated target those of the first half.
         var panels = 0..<0
@@ -109,6 +117,8 @@ struct PanelProduct {
         let apart: Int
         /// What is added, laid out like `c`.
         let residual: UnsafeMutablePointer<Float>?
+        /// Whether finished sums go past the caches.
+        var streams = false
     }
 
     private func multiply(_ work: Work) {
@@ -122,7 +132,7 @@ struct PanelProduct {
             let block = Block(first: first, count: count, scale: scale(work.source, first, count))
             func columns(_ panel: Int, _ y: UnsafeMutablePointer<Float>, _ residual: UnsafeMutablePointer<Float>?) -> Columns {
                 let at = first * outputs + panel * WeightPanels.width
-                return Columns(c: y + at, apart: outputs, residual: residual.map { $0 + at })
+                return Columns(c: y + at, apart: outputs, residual: residual.map { $0 + at }, streams: work.streams)
             }
             switch work.target {
             case .rows(let y, let residual) where pieces.order == .panelByPanel:
@@ -150,9 +160,13 @@ struct PanelProduct {
                     for row in 0..<count {
                         let to = y + (first + row) * (outputs / 2) + panel * WeightPanels.width
                         if panels.number == .bfloat16 {
-                            Kernels.gateRow(values + row * apart, WeightPanels.width, into: to) { BrainMath.gelu($0) }
+                            Kernels.gateRow(values + row * apart, WeightPanels.width, into: to, streams: work.streams) {
+                                BrainMath.gelu($0)
+                            }
                         } else {
-                            Kernels.gateRow(values + row * apart, WeightPanels.width, into: to) { VectorMath.gelu($0) }
+                            Kernels.gateRow(values + row * apart, WeightPanels.width, into: to, streams: work.streams) {
+                                VectorMath.gelu($0)
+                            }
                         }
                     }
                 }
@@ -182,7 +196,9 @@ struct PanelProduct {
         let isFirst = piece.number == 0
         let bias = isFirst ? work.bias.map { $0 + panel * WeightPanels.width } : nil
         let before = isFirst ? columns.residual : columns.c
-        let sink = SumSink(c: columns.c, apart: columns.apart, bias: bias, before: before)
+        let sink = SumSink(
+            c: columns.c, apart: columns.apart, bias: bias, before: before, streams: columns.streams && piece.end == panels.inputs
+        )
         switch panels.number {
         case .bfloat16:
             WordTile<BrainWords, SumSink>.run(

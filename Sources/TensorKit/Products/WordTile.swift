@@ -45,6 +45,8 @@ struct SumSink: WordSink {
     var bias: UnsafeMutablePointer<Float>?
     /// What is added, laid out like `c`, or nil; may be `c`.
     var before: UnsafeMutablePointer<Float>?
+    /// Whether sums go past the caches, where all rows lie at whole lines.
+    var streams = false
 
     @inline(__always)
     func take(_ sums: WordRow, _ row: Int) {
@@ -66,7 +68,7 @@ struct SumSink: WordSink {
         var sums = sums
         if let before { sums += before.lanes(at + column) }
         if let bias { sums += bias.lanes(column) }
-        c.store(sums, at + column)
+        if streams { c.stream(sums, at + column) } else { c.store(sums, at + column) }
     }
 }
 
