@@ -149,6 +149,10 @@ import Testing
         var story = Story.opened(TestSpace.description(axes: 0))
         #expect(story.lastPreview?.request.subject == .identity("p00001"))
         #expect(story.screen.contains("this space has no weight VAE"))
+        story.press("3")
+        #expect(story.screen.contains("this space has no weight VAE, so no walks between people"))
+        #expect(!story.screen.contains("not chosen yet"))
+        story.press("1")
         for key in ["n", "N", "a", "R"] {
             story.press(Character(key))
             #expect(story.toast.contains("w2w train makes one"))

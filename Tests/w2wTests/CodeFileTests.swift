@@ -51,6 +51,12 @@ import Testing
         #expect(read.code == [1.5, -2])
         try image.writePNG(to: folder.path + "/b.png")
         #expect(throws: CommandFailure.self) { try CodeFile.read(folder.path + "/b.png") }
+        let whole = try WholeFile.read(folder.path + "/a.png", limit: 1 << 20)
+        try WholeFile.write(Array(whole.prefix(30)), to: folder.path + "/c.png")
+        let error = #expect(throws: CommandFailure.self) { try CodeFile.read(folder.path + "/c.png") }
+        #expect(
+            error?.message.hasPrefix(folder.path + "/c.png: ") == true && error?.advice.isEmpty == false,
+            "\(String(describing: error))")
     }
 
     @Test func aCodeOfAnotherSpaceIsRefused() throws {

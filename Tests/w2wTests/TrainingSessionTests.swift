@@ -45,12 +45,23 @@ import Testing
     }
 
     @Test func controlCStopsTheFitOfAPreviewAndKeepsNothing() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
         let home = try ExplorerProgram.Home()
+        // The built-in space with pictures so large that nobody waits for them.
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        for name in try FileManager.default.contentsOfDirectory(atPath: vectors) where name != "space.json" {
+            try FileManager.default.createSymbolicLink(
+                at: folder.appendingPathComponent(name), withDestinationURL: URL(fileURLWithPath: vectors + "/" + name))
+        }
+        let manifest = try String(contentsOfFile: vectors + "/space.json", encoding: .utf8)
+        let large = manifest.replacingOccurrences(of: ": 128", with: ": 512")
+        #expect(large != manifest)
+        try Data(large.utf8).write(to: folder.appendingPathComponent("space.json"))
         let session = try Session(
-            program: BuiltPrograms.path(of: "w2w"), arguments: ["fit-preview", "--pictures", "64", "--cache"],
-            environment: home.environment)
+            program: BuiltPrograms.path(of: "w2w"),
+            arguments: ["fit-preview", "--space", folder.path, "--pictures", "64", "--cache"], environment: home.environment)
         defer { session.end() }
-        try await session.waitUntil("pictures are drawn") { $0.text.contains("drawing  ") && !$0.text.contains("drawing  0 ") }
+        try await session.waitForText("drawing  ")
         session.send(.control("c"))
         #expect(try await session.waitForExit() == .exited(130))
         #expect(session.settingsAreRestored)

@@ -101,6 +101,11 @@ extension ExplorerModel {
         let inner = canvas.pane(layout.pane, titles: ["Morph"], focused: true)
         canvas.hit(layout.pane, .pane(.morph))
         let middle = inner.rows / 2
+        guard index?.hasCodes != false else {
+            canvas.centred("this space has no weight VAE, so no walks between people", in: inner, row: middle - 1, .dim)
+            canvas.centred("w2w train makes one", in: inner, row: middle, .dim)
+            return
+        }
         for (place, name) in [EndName.a, .b].enumerated() {
             let letter = name == .a ? "A" : "B"
             let words = end(name).map { "\(letter) is \($0.name)" } ?? "\(letter) is not chosen yet"

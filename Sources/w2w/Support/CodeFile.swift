@@ -36,7 +36,12 @@ extension CodeRecord {
             throw CommandFailure("\(error)", advice: advice)
         }
         guard bytes.starts(with: [0x89, 0x50, 0x4e, 0x47]) else { return (try decode(Data(bytes), path: path), nil) }
-        let texts = try PNGText.read(from: bytes)
+        let texts: [PNGText]
+        do {
+            texts = try PNGText.read(from: bytes)
+        } catch {
+            throw CommandFailure("\(path): \(error)", advice: advice)
+        }
         let text = { (keyword: String) in texts.first { $0.keyword == keyword }?.text }
         return try record(text(CodeRecord.keyword), subject: text(PictureMetadata.subjectKeyword), path: path, what: "picture")
     }
