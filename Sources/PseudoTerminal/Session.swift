@@ -296,10 +296,12 @@ public final class Session: Sendable {
     /// A byte of our own behind the program's last one shows when the terminal has taken that; then the answers are waited for.
     private func waitUntilDrained() async throws {
         guard !state.withLock({ $0.shouldStop || $0.isStalled }) else { return }
+        let start = state.withLock { $0.transcript.count }
         var mark: UInt8 = 0
         guard write(slave, &mark, 1) == 1 else { return }
         var patience = Patience(.seconds(90))
-        while !state.withLock({ $0.transcript.last == mark && $0.due.allSatisfy { $0.at == .infinity } }) {
+        // Behind it may stand the echo of an answer that came too late.
+        while !state.withLock({ $0.transcript[start...].contains(mark) && $0.due.allSatisfy { $0.at == .infinity } }) {
             if patience.isOver() { throw Timeout(what: "the end of what the program wrote", screen: screenText) }
             try await Task.sleep(for: .milliseconds(5))
         }
