@@ -215,7 +215,7 @@ public final class ConvolutionKernel {
         if hasHalfProducts {
             // Winograd's layouts take 4 or 1.8 times the memory of direct weights: the larger one where there is much to multiply with it.
             if geometry.isWinogradable && positions >= winogradFrom {
-                let isFour = hasManyRows && weights <= (positions < 2048 ? 8 << 20 : 16 << 20)
+                let isFour = hasManyRows && weights <= (input[1] * input[2] < 1024 ? 8 << 20 : 16 << 20)
                 list.append(
                     number == .bfloat16 ? (isFour ? .brainWinograd : .brainWinograd2) : isFour ? .halfWinograd : .halfWinograd2)
             }

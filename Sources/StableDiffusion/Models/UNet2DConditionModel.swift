@@ -67,14 +67,18 @@ public final class UNet2DConditionModel: Module {
             padding: (configuration.convOutKernel - 1) / 2)
         resnets = downBlocks.flatMap(\.resnets) + midBlock.resnets + upBlocks.flatMap(\.resnets)
         // The lowest level has the fewest positions and half of all convolution weights.
+        let lowest = Self.winogradPositions(level: levels.count - 1, of: levels.count)
         for block in downBlocks[levels.count - 1].resnets + midBlock.resnets + upBlocks[0].resnets {
-            block.setWinograd(from: 256)
+            block.setWinograd(from: lowest)
         }
         let transformers = downBlocks.flatMap(\.attentions) + midBlock.attentions + upBlocks.flatMap(\.attentions)
         transformerBlocks = transformers.flatMap(\.transformerBlocks)
         let parts: [any Module] = downBlocks + [midBlock] + upBlocks
         isSmall = parts.reduce(0) { $0 + $1.parameterCount } < 1 << 26
     }
+
+    /// From how many positions of a batch on the residual blocks of a level hold their weights for Winograd's filtering.
+    static func winogradPositions(level: Int, of count: Int) -> Int { level == count - 1 ? 256 : 64 }
 
     public var children: [(name: String, module: any Module)] {
         [("conv_in", convIn), ("time_embedding.linear_1", timeLinear1), ("time_embedding.linear_2", timeLinear2)]

@@ -24,9 +24,11 @@ struct MemoryEstimate {
         let isHalved = precision == .fast && Precision.hasBrainFloat
         let positions = width / vae.configuration.downscale * (height / vae.configuration.downscale) * samples
         let levels = unet.configuration.levels
-        let filtered = levels.indices.count { positions >> (2 * $0) >= ConvolutionKernel.manyRows }
+        let filtered = levels.indices.count { index in
+            positions >> (2 * index) >= UNet2DConditionModel.winogradPositions(level: index, of: levels.count)
+        }
         // Winograd's filtering keeps up to four numbers for one: by the number of levels with images large enough for it.
-        let bytesPerWeight = isHalved ? [2, 2.1, 2.4, 2.8, 3] : [4.1, 4.3, 4.8, 5.6, 6.6]
+        let bytesPerWeight = isHalved ? [2, 2, 2.2, 2.8, 3.05] : [4.1, 4.1, 4.6, 5.45, 6.6]
         weights = Int(Double(unet.parameterCount) * bytesPerWeight[min(filtered, bytesPerWeight.count - 1)])
         // Half of the image VAE is the decoder.
         decoderWeights = Int(Double(vae.parameterCount) * (isHalved ? 4 : 8.6))
