@@ -65,7 +65,7 @@ public final class ConvolutionKernel {
         }
     }
     /// Positions of a batch's images from which on Winograd's larger layouts of the weight are worth their memory.
-    public var winogradFrom = 64
+    public var winogradFrom = fewestPositions
     /// By slot: a plan runs on one thread at a time.
     private let plans = (0..<Parallel.slots).map { _ in PlanCache<ConvolutionPlan.Key, ConvolutionPlan?>() }
     private let gradientPlans = PlanCache<ConvolutionGradientPlan.Key, ConvolutionGradientPlan?>()
@@ -232,6 +232,8 @@ public final class ConvolutionKernel {
     static let largeCount = 1 << 20
     /// From this number of rows on it is the products that take time, not bringing the weight from memory.
     public static let manyRows = 256
+    /// From this number of positions on Winograd's algorithms can be faster than direct products.
+    public static let fewestPositions = 64
     /// Whether a weight is kept in bfloat16 where that is allowed: large ones, unless the numbers that go through the layer are many times more.
     static func isWorthHalving(_ weights: Int, numbers: Int) -> Bool {
         Precision.hasBrainFloat && weights >= 1 << 16 && numbers < 4 * weights

@@ -58,7 +58,6 @@ final class OpenRun: JobRun {
             let loader = try opened.loader()
             var description = try SpaceDescription(opened.space, shelf: shelf)
             description.modelFacts = opened.facts(loader)
-            description.unknownSampler = opened.space.unknownSampler
             report(.opened(description))
             report(.progress(Self.loading(loader)))
             stage = .typicality(opened.space, description, loader)

@@ -28,6 +28,7 @@ extension SpaceDescription {
             models: WeightModelKind.allCases.filter { space.coordinates[$0] != nil }.map(WeightModel.init),
             directions: try shelf.descriptions(of: space), hasEmbedder: space.manifest.paths[.embedder] != nil,
             record: SpaceRecord(space))
+        unknownSampler = space.unknownSampler
     }
 }
 

@@ -24,7 +24,6 @@ final class UseRun: JobRun {
         try studio.space.use(model.kind)
         var description = try SpaceDescription(studio.space, shelf: shelf)
         description.modelFacts = studio.description.modelFacts
-        description.unknownSampler = studio.description.unknownSampler
         let next = try Studio(space: studio.space, pipeline: studio.pipeline, looks: studio.looks, description: description)
         next.pace = studio.pace
         next.trajectories = studio.trajectories

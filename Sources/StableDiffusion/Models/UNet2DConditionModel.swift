@@ -78,7 +78,9 @@ public final class UNet2DConditionModel: Module {
     }
 
     /// From how many positions of a batch on the residual blocks of a level hold their weights for Winograd's filtering.
-    static func winogradPositions(level: Int, of count: Int) -> Int { level == count - 1 ? 256 : 64 }
+    static func winogradPositions(level: Int, of count: Int) -> Int {
+        level == count - 1 ? ConvolutionKernel.manyRows : ConvolutionKernel.fewestPositions
+    }
 
     public var children: [(name: String, module: any Module)] {
         [("conv_in", convIn), ("time_embedding.linear_1", timeLinear1), ("time_embedding.linear_2", timeLinear2)]
