@@ -38,11 +38,12 @@ import Testing
     }
 
     /// Gigabytes that whole processes took at most to draw pictures with a model of Stable Diffusion 1.5's size, the U-Net let go before the decoder
-    /// starts, less the 0.1 of a process that draws nothing. By the side in pixels and the samples of a batch: float32, fast.
+    /// starts, less the 0.1 of a process that draws nothing; where trials may choose kernels of different sizes, with the larger ones. By the side in
+    /// pixels and the samples of a batch: float32, fast.
     @Test(
         arguments: [
-            (64, 1, 3.38, 1.64), (128, 1, 3.73, 1.83), (256, 1, 4.60, 2.30), (256, 2, 4.66, 2.34), (512, 1, 4.77, 2.53),
-            (512, 2, 4.84, 2.64), (768, 1, 4.86, 2.65), (768, 2, 6.13, 3.27), (512, 8, 6.66, 3.67),
+            (64, 1, 3.37, 1.67), (128, 1, 3.70, 1.82), (256, 1, 4.54, 2.31), (256, 2, 4.59, 2.35), (512, 1, 4.72, 2.54),
+            (512, 2, 4.84, 2.65), (768, 1, 4.85, 2.65), (768, 2, 5.94, 3.28), (512, 8, 6.32, 3.67),
         ])
     func itIsAtMostATenthAboveWhatWasMeasured(side: Int, samples: Int, exact: Double, fast: Double) throws {
         let down = #"["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"]"#

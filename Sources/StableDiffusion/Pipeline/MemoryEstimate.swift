@@ -28,7 +28,7 @@ struct MemoryEstimate {
             positions >> (2 * index) >= UNet2DConditionModel.winogradPositions(level: index, of: levels.count)
         }
         // Winograd's filtering keeps up to four numbers for one: by the number of levels with images large enough for it.
-        let bytesPerWeight = isHalved ? [2, 2, 2.2, 2.8, 3.05] : [4.1, 4.1, 4.6, 5.45, 6.6]
+        let bytesPerWeight = isHalved ? [2, 2, 2.2, 2.8, 3.05] : [4.1, 4.1, 4.6, 5.45, 6.5]
         weights = Int(Double(unet.parameterCount) * bytesPerWeight[min(filtered, bytesPerWeight.count - 1)])
         // Half of the image VAE is the decoder.
         decoderWeights = Int(Double(vae.parameterCount) * (isHalved ? 4 : 8.6))
