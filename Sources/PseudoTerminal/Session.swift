@@ -167,6 +167,28 @@ public final class Session: Sendable {
         state.withLock { $0.isStalled = stalls }
     }
 
+    /// Stalls, with no room for a single byte: whatever the program writes next, it waits for.
+    /// - Throws: `POSIXError` when the terminal cannot be filled.
+    public func choke() throws {
+        stall()
+        // DEL: terminals pass over it, and it is not what `waitUntilDrained` looks for.
+        let nothing = [UInt8](repeating: 0x7f, count: 4096)
+        guard let name = ttyname(slave) else { throw POSIXError(.ENOTTY) }
+        let filler = open(name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+        guard filler >= 0 else { throw POSIXError(.ENOTTY) }
+        defer { close(filler) }
+        // The kernel moves on what was written for a while.
+        var refusals = 0
+        while refusals < 10 {
+            if write(filler, nothing, nothing.count) > 0 || write(filler, nothing, 1) > 0 {
+                refusals = 0
+            } else {
+                refusals += 1
+                usleep(10_000)
+            }
+        }
+    }
+
     /// Answers all questions now, and those to come without delay.
     public func answerNow() {
         let now = Self.now()

@@ -344,6 +344,35 @@ import Testing
         try await expectCleanEnd(session)
     }
 
+    /// Text is written until the terminal has taken it, a picture when there is room: a signal must reach a program that waits for either.
+    @Test(arguments: [SIGTERM, SIGHUP, SIGINT, SIGSEGV], ["none", "sixel"])
+    func signalsEndItThoughTheTerminalTakesNothing(signal: Int32, graphics: String) async throws {
+        let isText = graphics == "none"
+        let session = try start(
+            columns: 200, rows: 60, environment: ["SWIFT_BACKTRACE": "enable=no"], arguments: [graphics])
+        defer { session.end() }
+        try await session.waitForText("axis 0")
+        if isText { session.send("v") }
+        try await session.waitForQuiet()
+        try session.choke()
+        session.send(isText ? .pageDown : .left)
+        try await Task.sleep(for: .milliseconds(200))
+        // Each time that the loop takes an interrupt it has earned three more.
+        for _ in 0..<(signal == SIGINT ? 12 : 1) {
+            session.signal(signal)
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        // A second for the terminal, and some for a busy machine.
+        let ending = try await session.waitForExit(timeout: .seconds(3))
+        if [SIGTERM, SIGHUP].contains(signal) { #expect(ending == .exited(0)) }
+        if signal == SIGSEGV || signal == SIGINT && isText { #expect(ending == .killed(signal)) }
+        #expect(session.settingsAreRestored)
+        // Whoever looks again finds a sane screen.
+        session.stall(false)
+        try await session.waitUntil("the shell's screen") { !$0.onAlternateScreen && $0.cursorVisible }
+        #expect(session.model.modes.isDisjoint(with: [1000, 1002, 1006, 2026, 1]))
+    }
+
     @Test func aTerminalThatHasGoneEndsIt() async throws {
         // Told by the signal or by what is read; told by what is written alone.
         for key in ["", "L"] {

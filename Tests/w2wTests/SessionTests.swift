@@ -178,6 +178,27 @@ import Testing
         #expect(other.session.leftoverInput().isEmpty)
     }
 
+    /// What was typed while the terminal took nothing is done before the signal ends the program.
+    @Test(arguments: [SIGTERM, SIGHUP]) func aStalledTerminalIsLeftAndNothingLost(signal: Int32) async throws {
+        let home = try ExplorerProgram.Home()
+        let program = try ExplorerProgram(home: home, arguments: ["--graphics", "none"])
+        let session = program.session
+        try await session.waitForText("final")
+        try session.choke()
+        session.send("2")
+        try await Task.sleep(for: .milliseconds(200))
+        session.send("1f")
+        session.signal(signal)
+        #expect(try await session.waitForExit(timeout: .seconds(3)) == .exited(0))
+        #expect(session.settingsAreRestored)
+
+        let again = try ExplorerProgram(home: home)
+        try await again.waitForFinishedFace()
+        again.session.send("4")
+        try await again.session.waitForText("Saved ─ 1 face")
+        try await again.quit()
+    }
+
     @Test func aCrashPutsTheTerminalBackAndLosesNothing() async throws {
         let home = try ExplorerProgram.Home()
         let program = try ExplorerProgram(home: home, environment: ["SWIFT_BACKTRACE": "enable=no"])

@@ -108,6 +108,19 @@ import Testing
         #expect(try await session.waitForExit() == .exited(130))
         #expect(FileManager.default.fileExists(atPath: folder.appendingPathComponent("checkpoint.safetensors").path))
     }
+
+    /// The run itself waits for such a terminal, as any program does; a signal ends the wait.
+    @Test func aTerminalThatTakesNothingHoldsUpNoSignal() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let session = try session(resuming: false)
+        defer { session.end() }
+        try await session.waitForText("training  ")
+        try session.choke()
+        try await Task.sleep(for: .milliseconds(400))
+        session.signal(SIGTERM)
+        #expect(try await session.waitForExit(timeout: .seconds(20)) == .exited(130))
+        #expect(FileManager.default.fileExists(atPath: folder.appendingPathComponent("checkpoint.safetensors").path))
+    }
 }
 
 /// `w2w train` without a terminal, ended in ways that it cannot answer.

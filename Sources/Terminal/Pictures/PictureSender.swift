@@ -2,7 +2,6 @@ import Glibc
 import ScreenModel
 
 /// Sends pictures through an open file description of its own, without blocking, so that a slow terminal never stops the loop.
-/// (O_NONBLOCK on the descriptors we were given would reach the shell's, too.)
 ///
 /// While a control string is half sent nobody else may write to the terminal; a long one can be cut short.
 struct PictureSender {

@@ -39,9 +39,7 @@ import ScreenModel
 
     /// - Parameter notify: called from the encoder's queue when `service` has something to do.
     init(notify: @escaping @Sendable () -> Void) {
-        var descriptor = open("/dev/tty", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-        if descriptor < 0, let name = ttyname(1) { descriptor = open(name, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) }
-        sender = PictureSender(descriptor: descriptor)
+        sender = PictureSender(descriptor: ProcessSignals.openTerminal())
         encoder = PictureEncoder(notify: notify)
     }
 
@@ -177,7 +175,7 @@ import ScreenModel
         while sender.isMidStream {
             let now = monotonicMilliseconds()
             pump(now)
-            if hasFailed || now > end { break }
+            if hasFailed || now > end || ProcessSignals.hasAbandonedTerminal { break }
             var polls = [pollfd(fd: sender.descriptor, events: Int16(POLLOUT), revents: 0)]
             if sender.isMidStream { _ = poll(&polls, 1, 20) }
         }

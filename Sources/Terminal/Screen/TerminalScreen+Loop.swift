@@ -20,8 +20,9 @@ extension TerminalScreen {
             let limit = timeout(until: deadline)
             let count = Glibc.poll(&polls, nfds_t(polls.count), limit)
             if count < 0, errno != EINTR { break }
-            if polls[2].revents != 0 { takeSignals() }
+            // What was typed before a signal came is done before it ends the program.
             readInput(polls[0].revents)
+            if polls[2].revents != 0 { takeSignals() }
             expire()
             let woken = polls[1].revents != 0 && drainWakePipe()
             let others = polls.dropFirst(4).contains { $0.revents != 0 }

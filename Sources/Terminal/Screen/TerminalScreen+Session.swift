@@ -85,6 +85,7 @@ extension TerminalScreen {
         guard isOpen else { return }
         isOpen = false
         giveBack()
+        if ProcessSignals.hasAbandonedTerminal { ProcessSignals.putBack() }
         dup2(originalStandardError, 2)
         ProcessSignals.remove()
         pictures.close()
@@ -99,13 +100,14 @@ extension TerminalScreen {
             // Some terminals keep pixels when the other screen comes back.
             if !pictures.coveredCells.isEmpty { erase(pictures.coveredCells) }
             tell(Self.mouseOff(options))
-            if asksQuestions, probe != .notAsked { settle() }
+            if asksQuestions, probe != .notAsked, !ProcessSignals.hasAbandonedTerminal { settle() }
         }
         curses.leave()
     }
 
     /// How long a last answer is waited for, in milliseconds: the wait ends with the answer, so only one that is lost costs so much.
     private var patience: Double {
+        if ProcessSignals.mustEnd { return min(2000, max(1000, 1.5 * pictures.shortestAnswer)) }
         // A terminal that answered before will do so again; on a link, or a machine, on which everything takes long, late.
         if pictures.shortestAnswer > 0 { return min(6000, max(3000, 3 * pictures.shortestAnswer)) }
         // Left before it was known whether it answers.
@@ -120,7 +122,7 @@ extension TerminalScreen {
         var sequence: [UInt8] = []
         var hasAnswered = false
         var buffer = [UInt8](repeating: 0, count: 1024)
-        while patience > 0, !hasAnswered {
+        while patience > 0, !hasAnswered, !ProcessSignals.hasAbandonedTerminal {
             let began = monotonicMilliseconds()
             var polls = [pollfd(fd: 0, events: Int16(POLLIN), revents: 0)]
             let slice = 50.0

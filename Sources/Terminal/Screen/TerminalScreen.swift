@@ -72,7 +72,7 @@ import ScreenModel
         _ = fcntl(duplicate, F_SETFD, FD_CLOEXEC)
         originalStandardError = duplicate
         // Before curses, which takes only signals that nobody else has.
-        try ProcessSignals.install(terminal: 1, standardError: duplicate)
+        try ProcessSignals.install(standardError: duplicate)
         do {
             curses = try CursesScreen(glyphs: glyphs, noColour: options.noColour, environment: environment)
         } catch {
