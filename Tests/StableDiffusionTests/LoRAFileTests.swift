@@ -1,9 +1,10 @@
 import Checkpoints
 import Foundation
 import NeuralNetworks
-import StableDiffusion
 import TensorKit
 import Testing
+
+@testable import StableDiffusion
 
 /// Adapters of PEFT, diffusers and kohya's scripts (Fixtures/make_adapters.py) against PEFT and diffusers themselves.
 @Suite struct LoRAFileTests {
@@ -93,6 +94,20 @@ import Testing
         #expect(convolution.scale == 1.25 && convolution.factors?.a.shape == [4, 8, 3, 3])
         let key = try #require(try LoRAFile(fixture("adapters/peft/unet")).layers.first { $0.path.hasSuffix("attn2.to_k") })
         #expect(key.factors?.b.shape == [8, 3] && key.alpha == 7)
+    }
+
+    @Test(arguments: [
+        (#"{"alpha_pattern": [7]}"#, "\"alpha_pattern\" should be an object, found"),
+        (#"{"peft_type": "LOKR", "rank_pattern": "q"}"#, "\"rank_pattern\" should be an object, found"),
+        (#"{"modules_to_save": "proj_out"}"#, "\"modules_to_save\" should be null, found"),
+        (#"{"use_rslora": 1}"#, "\"use_rslora\" should be true or false, found"),
+    ])
+    func settingsOfAnotherKindAreNamed(text: String, expected: String) throws {
+        let found = message { try PEFTSettings(JSONConfiguration(text: text, file: "adapter_config.json")) }
+        #expect(found.contains("adapter_config.json") && found.contains(expected), "\(found)")
+        #expect(
+            try PEFTSettings(JSONConfiguration(text: #"{"alpha_pattern": null, "modules_to_save": []}"#, file: "")).alpha(of: "q")
+                == 8)
     }
 
     @Test func whatIsNotReadIsNamed() throws {

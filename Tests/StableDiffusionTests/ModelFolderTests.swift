@@ -65,6 +65,26 @@ func withModelCopy(_ body: (URL) throws -> Void) throws {
         #expect(text.contains(file) && text.contains(expected), "\(text)")
     }
 
+    /// Whatever chooses the sampler or its levels is looked at when the model is opened.
+    @Test(arguments: [
+        (
+            #""_class_name": "DPMSolverMultistepScheduler", "use_karras_sigmas": "true""#,
+            #""use_karras_sigmas" should be true or false, found"#
+        ),
+        (#""_class_name": ["DDIMScheduler"]"#, #""_class_name" should be a text, found"#),
+        (#""prediction_type": 1"#, #""prediction_type" should be a text, found"#),
+        (#""beta_start": "0.1""#, #""beta_start" should be a number, found"#),
+        (#""rescale_betas_zero_snr": 0"#, #""rescale_betas_zero_snr" should be true or false, found"#),
+    ])
+    func schedulersOfAnotherKindAreNamed(member: String, expected: String) throws {
+        try withModelCopy { folder in
+            let file = "scheduler/scheduler_config.json"
+            try Data("{\(member)}".utf8).write(to: folder.appendingPathComponent(file))
+            let text = message { try ModelFolder(folder) }
+            #expect(text.contains(file) && text.contains(expected), "\(text)")
+        }
+    }
+
     @Test(arguments: [
         "model_index.json", "unet/config.json", "vae/config.json", "text_encoder/config.json", "scheduler/scheduler_config.json",
         "tokenizer/vocab.json", "tokenizer/merges.txt",

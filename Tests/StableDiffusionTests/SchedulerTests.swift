@@ -154,7 +154,7 @@ import Testing
             (#"{"_class_name": "FlaxPNDMScheduler"}"#, .pndm), (#"{"_class_name": "HeunDiscreteScheduler"}"#, nil), ("{}", nil),
         ] as [(String, SchedulerKind?)])
     func folderNamesItsSampler(text: String, expected: SchedulerKind?) throws {
-        #expect(SchedulerKind(configuration: try JSONConfiguration(text: text, file: "s.json")) == expected)
+        #expect(try SchedulerKind(configuration: JSONConfiguration(text: text, file: "s.json")) == expected)
     }
 
     @Test(arguments: SchedulerKind.allCases, [0, -1, 1001]) func impossibleStepsAreRefused(kind: SchedulerKind, steps: Int) throws

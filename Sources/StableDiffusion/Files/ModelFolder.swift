@@ -48,6 +48,9 @@ public struct ModelFolder: Sendable {
         unetConfiguration = try UNet2DConditionConfiguration(unet)
         vaeConfiguration = try AutoencoderKLConfiguration(vae)
         textConfiguration = try CLIPTextConfiguration(text)
+        // Read again by each run: a mistake shows here, before anything is loaded or drawn.
+        _ = try NoiseSchedule(schedulerConfiguration)
+        _ = try SchedulerKind(configuration: schedulerConfiguration)
         try checkParts(unetFile: unet.file, vaeFile: vae.file, textFile: text.file)
     }
 

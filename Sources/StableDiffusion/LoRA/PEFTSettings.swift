@@ -15,8 +15,9 @@ struct PEFTSettings {
             throw file.wrong(key, expected: "false")
         }
         guard try file.value("bias", default: "none") == "none" else { throw file.wrong("bias", expected: "\"none\"") }
-        if case .array(let saved)? = file["modules_to_save"], !saved.isEmpty {
-            throw file.wrong("modules_to_save", expected: "null")
+        switch file["modules_to_save"] ?? .null {
+        case .null, .array([]): break
+        default: throw file.wrong("modules_to_save", expected: "null")
         }
         rank = try file.count("r", default: 8, limit: 1 << 14)
         let key = kind == "LORA" ? "lora_alpha" : "alpha"
@@ -36,7 +37,7 @@ struct PEFTSettings {
     private static func pattern<Value>(
         _ key: String, of file: JSONConfiguration, _ read: (JSONConfiguration, String) throws -> Value
     ) throws -> [(key: String, value: Value)] {
-        guard case .object? = file[key] else { return [] }
+        guard file[key] ?? .null != .null else { return [] }
         let pattern = try file.object(key)
         return try pattern.members.map { member in
             // PEFT takes the keys for regular expressions; those that it writes itself are names.

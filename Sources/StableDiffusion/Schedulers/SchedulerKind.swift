@@ -21,13 +21,14 @@ public enum SchedulerKind: String, Sendable, CaseIterable {
     /// The sampler that a model folder asks for; nil for a class without a counterpart here.
     /// - Parameter configuration: `scheduler_config.json`; its `_class_name` decides (the Flax classes are named as the others), and
     ///   `use_karras_sigmas` between the two DPM-Solvers.
-    public init?(configuration: JSONConfiguration) {
-        guard let name: String = try? configuration.optional("_class_name") else { return nil }
+    /// - Throws: `CheckpointError` when one of the two is of another kind.
+    public init?(configuration: JSONConfiguration) throws {
+        guard let name: String = try configuration.optional("_class_name") else { return nil }
         switch name.hasPrefix("Flax") ? String(name.dropFirst("Flax".count)) : name {
         case "DDIMScheduler": self = .ddim
         case "PNDMScheduler": self = .pndm
         case "DPMSolverMultistepScheduler":
-            self = (try? configuration.value("use_karras_sigmas", default: false)) == true ? .dpmpp2M : .dpmpp2MPlain
+            self = try configuration.value("use_karras_sigmas", default: false) ? .dpmpp2M : .dpmpp2MPlain
         case "EulerDiscreteScheduler": self = .euler
         case "EulerAncestralDiscreteScheduler": self = .eulerAncestral
         case "LCMScheduler": self = .lcm

@@ -99,7 +99,7 @@ public final class Space {
     public init(model: ModelFolder) throws {
         folder = model.url
         let size = min(1024, max(64, (model.unetConfiguration.sampleSize ?? 64) * model.vaeConfiguration.downscale / 64 * 64))
-        let sampler = SchedulerKind(configuration: model.schedulerConfiguration)
+        let sampler = try SchedulerKind(configuration: model.schedulerConfiguration)
         manifest = SpaceManifest(
             name: model.url.deletingPathExtension().lastPathComponent, paths: [.base: model.url.path],
             defaults: SpaceManifest.Defaults(
