@@ -124,6 +124,22 @@ import Testing
         #expect(Self.pictures(second.run(.render(request), 1)).last?.image == final)
     }
 
+    /// Where an evaluation takes long, a person sees how far it is, from the first on.
+    @Test func aSlowPreviewTellsHowFarItIs() throws {
+        let bench = Bench()
+        var settings = Self.settings(try bench.open(), steps: 6)
+        (settings.width, settings.height) = (768, 768)
+        let events = bench.run(.preview(RenderRequest(subject: .identity("p00042"), settings: settings)), 1)
+        let steps = events.compactMap { event -> (done: Int, total: Int, left: Double?)? in
+            guard case .progress(_, let progress) = event, progress.activity == "rendering" else { return nil }
+            return (progress.done, progress.total, progress.secondsLeft)
+        }
+        // The very first evaluations of a size may be the ones that show how long they take.
+        #expect(steps.last?.done == 6 && steps.count >= 3, "\(steps)")
+        #expect(steps.map(\.done) == steps.map(\.done).sorted() && steps.allSatisfy { $0.total == 6 })
+        #expect(steps.dropLast().contains { ($0.left ?? 0) > 0 })
+    }
+
     @Test func thumbnailsComeInOrderAndFromDiskTheSecondTime() throws {
         let bench = Bench()
         let settings = Self.settings(try bench.open(), steps: 2)

@@ -167,6 +167,8 @@ import Testing
         #expect(story.model.preview.phase == .rendering)
         story.send(.engine(.progress(second.id, Progress(activity: "rendering", done: 6, total: 12))))
         #expect(story.screen.contains("rendering 6/12 · 40 ms"))
+        story.send(.engine(.progress(second.id, Progress(activity: "rendering", done: 7, total: 12, secondsLeft: 21.6))))
+        #expect(story.screen.contains("rendering 7/12 · 22 s left"))
         story.send(.engine(.picture(second.id, picture(second.request, 4, .final))))
         story.send(.engine(.finished(second.id)))
         #expect(story.model.preview.phase == .finished)
@@ -262,6 +264,26 @@ import Testing
         #expect(story.step?.title == "p00001")
         for _ in 0..<3 { story.press("u") }
         #expect(story.step?.settings == TestSpace.description().defaults)
+    }
+
+    @Test(
+        "the picture's size is a step too, found by its words",
+        arguments: [
+            ("256", 256, 256), ("512x384", 512, 384), ("64 × 128", 64, 128), ("500", 128, 128), ("512x", 512, 512),
+            ("big", 128, 128),
+            ("8x8", 128, 128), ("1x2x3", 128, 128), ("99999999999999999999", 128, 128),
+        ])
+    func pictureSize(text: String, width: Int, height: Int) throws {
+        var story = Story.opened()
+        story.press(":")
+        story.type("picture size")
+        story.press(.enter)
+        #expect(story.screen.contains("128x128, sides divisible by 8"))
+        story.type(text)
+        story.press(.enter)
+        let settings = try #require(story.step?.settings)
+        #expect(settings.width == width && settings.height == height)
+        if width == 128 { #expect(story.toast.contains("sides are 32 to 2048")) }
     }
 
     @Test("the list is ordered, filtered and unfolded, and keeps the chosen axis")

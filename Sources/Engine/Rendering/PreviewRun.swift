@@ -33,6 +33,8 @@ final class PreviewRun: JobRun {
 
     /// A run this short is finished about as soon as a first look could be.
     private static let shortRun = 3
+    private static let drafting = "drafting"
+    private static let rendering = "rendering"
     /// Whoever has not touched a key for so long looks at the picture.
     private static let rest = Duration.seconds(1)
 
@@ -73,10 +75,23 @@ final class PreviewRun: JobRun {
         if let plan, let draftKey {
             let run = try studio.start(plan, of: request)
             stage = .draft(run, key: draftKey)
+            tell(Self.drafting, 0, of: run.stepCount, report)
         } else {
-            stage = .full(try studio.start(request))
+            try beginFull(report)
         }
         return try advance(report)
+    }
+
+    private func beginFull(_ report: (JobReport) -> Void) throws {
+        let run = try studio.start(request)
+        stage = .full(run)
+        tell(Self.rendering, 0, of: run.stepCount, report)
+    }
+
+    /// Says how far the work is, where a person has the time to read it.
+    private func tell(_ activity: String, _ done: Int, of total: Int, left: Duration? = nil, _ report: (JobReport) -> Void) {
+        guard studio.pace.stepIsSlow else { return }
+        report(.progress(Progress(activity: activity, done: done, total: total, secondsLeft: left.map { $0 / .seconds(1) })))
     }
 
     private var ownKey: TrajectoryCache.Key {
@@ -100,6 +115,7 @@ final class PreviewRun: JobRun {
             try finishDraft(run.estimate, steps: run.stepCount, report)
         } else {
             stage = .following(run)
+            tell(Self.drafting, run.stepsDone, of: run.stepCount, report)
             // The first evaluation sees noise alone and exaggerates: worth a look only where the next one is long in coming.
             if run.stepsDone > 1 || studio.pace.stepIsSlow, let look = try studio.look(at: run.estimate) {
                 showDraft(look, run.stepsDone, of: run.stepCount, report)
@@ -121,6 +137,7 @@ final class PreviewRun: JobRun {
             try finishDraft(run.latents, steps: run.stepCount, report)
         } else {
             stage = .draft(run, key: key)
+            tell(Self.drafting, run.stepsDone, of: run.stepCount, report)
             if let look = try run.estimate.flatMap(studio.look) { showDraft(look, run.stepsDone, of: run.stepCount, report) }
         }
         mayBeReplaced = true
@@ -130,7 +147,7 @@ final class PreviewRun: JobRun {
     private func finishDraft(_ latents: Tensor, steps: Int, _ report: (JobReport) -> Void) throws {
         let image = try hasTimeToDecode(latents) ? studio.decode(latents).first : studio.look(at: latents)
         if let image { showDraft(image, steps, of: steps, report) }
-        stage = .full(try studio.start(request))
+        try beginFull(report)
     }
 
     private func showDraft(_ image: RGBImage, _ step: Int, of count: Int, _ report: (JobReport) -> Void) {
@@ -158,6 +175,8 @@ final class PreviewRun: JobRun {
         }
         let left = try step(&run)
         trajectory.note(state, run)
+        let decoding = studio.pace.decoding(pixels: studio.pixels(of: run.latents)) ?? .zero
+        tell(Self.rendering, run.stepsDone, of: run.stepCount, left: left + decoding, report)
         if run.isFinished {
             if request.injection == nil, let adapter = try studio.adapter(of: request.subject) {
                 studio.trajectories.insert(trajectory, of: adapter, for: ownKey)

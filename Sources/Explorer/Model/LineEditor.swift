@@ -7,7 +7,7 @@ struct LineEditor: Sendable, Hashable {
         case axisValue(Int)
         case directionValue(Int)
         case keepDirection
-        case seed, prompt, negativePrompt, steps, guidance, frames
+        case seed, prompt, negativePrompt, steps, pictureSize, guidance, frames
         case findAxes, findPeople, findSaved
         case keep
         case rename(Int64)

@@ -223,7 +223,8 @@ extension ExplorerModel {
         case .swapEnds: ends = (ends.b, ends.a)
         case .openFrame: return openFrame()
 
-        case .typeValue, .typeSeed, .prompt, .negativePrompt, .steps, .guidance, .typeFrames, .findAxes, .findPeople, .findSaved,
+        case .typeValue, .typeSeed, .prompt, .negativePrompt, .steps, .pictureSize, .guidance, .typeFrames, .findAxes,
+            .findPeople, .findSaved,
             .keepNamed, .keepDirection, .rename, .export, .exportStrip, .exportAnimation:
             editor = makeEditor(command)
         }
@@ -234,7 +235,8 @@ extension ExplorerModel {
     private mutating func goWhereItBelongs(_ command: Command) {
         let home: ScreenName? =
             switch command {
-            case .negativePrompt, .steps, .guidance, .scheduler, .findJacobian, .findSeFa, .keepDirection, .forgetDirection:
+            case .negativePrompt, .steps, .pictureSize, .guidance, .scheduler, .findJacobian, .findSeFa, .keepDirection,
+                .forgetDirection:
                 .explore
             case .typeFrames: .morph
             case .axisUp, .axisDown, .axisFirst, .axisLast, .axisPageUp, .axisPageDown, .axisOrder, .collapsedAxes, .findAxes:

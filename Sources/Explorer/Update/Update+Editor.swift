@@ -19,6 +19,9 @@ extension ExplorerModel {
         case .prompt: return LineEditor(.prompt, label: "prompt", text: settings.prompt)
         case .negativePrompt: return LineEditor(.negativePrompt, label: "negative prompt", text: settings.negativePrompt)
         case .steps: return LineEditor(.steps, label: "steps", example: "\(settings.steps), 1 to 200")
+        case .pictureSize:
+            return LineEditor(
+                .pictureSize, label: "size", example: "\(settings.width)x\(settings.height), sides divisible by 8")
         case .guidance:
             return LineEditor(.guidance, label: "guidance", example: "\(Format.fixed(settings.guidance, 1)); 1 is none")
         case .typeFrames: return LineEditor(.frames, label: "frames", example: "\(morph.count), 2 to 65")
@@ -118,6 +121,15 @@ extension ExplorerModel {
             guard !text.isEmpty else { return [] }
             guard let steps = Int(text), (1...200).contains(steps) else { return refuse("“\(text)”: steps are 1 to 200") }
             return setSettings("\(steps) steps") { $0.steps = steps }
+        case .pictureSize:
+            guard !text.isEmpty else { return [] }
+            let sides = text.split { !$0.isASCII || !$0.isNumber }.map { Int($0) ?? 0 }
+            guard (1...2).contains(sides.count), sides.allSatisfy({ $0 % 8 == 0 && (32...2048).contains($0) }) else {
+                return refuse("“\(text)”: sides are 32 to 2048, divisible by 8, as 512x512")
+            }
+            return setSettings("\(sides[0])×\(sides.last ?? sides[0])") { settings in
+                (settings.width, settings.height) = (sides[0], sides.last ?? sides[0])
+            }
         case .guidance:
             guard !text.isEmpty else { return [] }
             guard let value = Float(text.replacing(",", with: ".")), value.isFinite, value >= 0, value <= 30 else {

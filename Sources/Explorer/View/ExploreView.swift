@@ -259,7 +259,11 @@ extension ExplorerModel {
             let progress = loading ?? preview.progress
             if let progress, progress.total > 0 { canvas.progress(Double(progress.done) / Double(progress.total), on: rect) }
             var words = progress.map { "\($0.activity) \($0.amount(between: "/"))" } ?? "rendering"
-            if !preview.isStale, let seconds = preview.seconds { words += " · \(Format.duration(seconds))" }
+            if let left = progress?.secondsLeft, left >= 1 {
+                words += " · \(Format.duration(left)) left"
+            } else if !preview.isStale, let seconds = preview.seconds {
+                words += " · \(Format.duration(seconds))"
+            }
             canvas.note(words, on: rect, .text)
         case .finished:
             if let seconds = preview.seconds, let steps = preview.shownRequest?.settings.steps {
