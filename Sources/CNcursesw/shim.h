@@ -13,7 +13,8 @@
 #undef columns
 #undef tab
 
-// Global variables are "not concurrency-safe" for Swift 6; a function is.
+// Global variables are "not concurrency-safe" for Swift 6; a function is. Newer versions hide what a window is made of, and then Swift has
+// another type for pointers to it: pass them on without naming it.
 static inline WINDOW *w2w_stdscr(void) { return stdscr; }
 static inline WINDOW *w2w_curscr(void) { return curscr; }
 static inline TERMINAL *w2w_cur_term(void) { return cur_term; }
@@ -34,8 +35,9 @@ static inline const char *w2w_tigetstr(const char *name) {
     return value == (char *)-1 ? NULL : value;
 }
 
-// Width of a character as the C library, and with it curses, sees it.
+// Width of a character as the C library, and with it curses, sees it. A wchar_t has a sign on some processors and none on others.
 extern int wcwidth(wchar_t);
+static inline int w2w_width(uint32_t scalar) { return wcwidth((wchar_t)scalar); }
 
 // One cell: up to CCHARW_MAX wide characters (one spacing, the rest combining). The pair goes through `opts`, whose int is not cut at
 // 32767 as the short argument is.

@@ -13,11 +13,11 @@ enum TestSpace {
         -> SpaceDescription
     {
         let descriptions = (0..<axes).map { axis in
-            AxisDescription(
-                index: axis, kl: Float(axes - axis) / 4, variance: 0.9 - Float(axis) * 0.05,
-                effect: axis < axes * 3 / 4 ? 1 - Float((axis * 5) % axes) / Float(axes) : 0, isActive: axis < axes * 3 / 4,
-                mean: 0.5,
-                deviation: 2, correlations: correlations(axis))
+            let isActive = axis < axes * 3 / 4
+            let effect = 1 - Float((axis * 5) % axes) / Float(axes)
+            return AxisDescription(
+                index: axis, kl: Float(axes - axis) / 4, variance: 0.9 - Float(axis) * 0.05, effect: isActive ? effect : 0,
+                isActive: isActive, mean: 0.5, deviation: 2, correlations: correlations(axis))
         }
         var codes: [Float] = []
         var labels: [Float] = []

@@ -31,8 +31,9 @@ struct WeightChange: Sendable {
                     }
                 }
                 self.a = a
-                b = (0..<rows * rank).map {
-                    scale * (isTransposed ? first[$0 % rank * rows + $0 / rank] : first[$0])
+                b = (0..<rows * rank).map { index in
+                    let place = isTransposed ? index % rank * rows + index / rank : index
+                    return scale * first[place]
                 }
             }
         }

@@ -99,7 +99,10 @@ public struct NoiseSchedule: Sendable {
     private static func linspace(_ start: Float, _ end: Float, _ count: Int) -> [Float] {
         guard count > 1 else { return [start] }
         let step = (end - start) / Float(count - 1)
-        return (0..<count).map { $0 < count / 2 ? start + step * Float($0) : end - step * Float(count - 1 - $0) }
+        return (0..<count).map { index in
+            let isNearStart = index < count / 2
+            return isNearStart ? start + step * Float(index) : end - step * Float(count - 1 - index)
+        }
     }
 
     /// The schedule of 2102.09672: alpha_bar(t) = cos²((t + 0.008) / 1.008 · π / 2), betas at most 0.999.

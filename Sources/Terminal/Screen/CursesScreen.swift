@@ -11,7 +11,6 @@ import ScreenModel
     private(set) var size: Size
     let depth: ColourDepth
     private let glyphs: GlyphSet
-    private let window: UnsafeMutablePointer<WINDOW>
     private var pairs: [UInt64: Int32] = [:]
     private var scalarCache: [Character: [UInt32]] = [:]
     /// What curses was told last; nil after a repaint.
@@ -28,7 +27,6 @@ import ScreenModel
         // An ESC is told from a sequence by our own decoder; curses' wait would block the loop.
         set_escdelay(1)
         guard w2w_newterm(type) != nil, let window = w2w_stdscr() else { throw TerminalError.unknownTerminal(type) }
-        self.window = window
         self.glyphs = glyphs
         cbreak()
         noecho()
@@ -91,6 +89,7 @@ import ScreenModel
     ///   - cursor: where the text cursor blinks, nil to hide it.
     ///   - keepsLines: whether lines that have moved are written anew rather than scrolled, since pictures would go with them.
     func show(_ grid: CellGrid, cursor: Point?, keepsLines: Bool) {
+        let window = w2w_stdscr()
         let area = grid.bounds.intersection(Rect(x: 0, y: 0, columns: size.columns, rows: size.rows))
         if shown?.size != grid.size { shown = nil }
         let isRepaint = shown == nil
@@ -131,7 +130,7 @@ import ScreenModel
     /// Takes over a new window size.
     func resize(to newSize: Size) {
         resizeterm(Int32(newSize.rows), Int32(newSize.columns))
-        size = Size(columns: Int(getmaxx(window)), rows: Int(getmaxy(window)))
+        size = Size(columns: Int(getmaxx(w2w_stdscr())), rows: Int(getmaxy(w2w_stdscr())))
         repaint()
     }
 
@@ -207,7 +206,7 @@ import ScreenModel
         if cell.style.reverse { attributes |= w2w_reverse() }
         let pair = pair(for: cell.style)
         let scalars = scalars(of: cell.character)
-        w2w_put_cell(window, Int32(y), Int32(x), scalars, Int32(scalars.count), attributes, pair)
+        w2w_put_cell(w2w_stdscr(), Int32(y), Int32(x), scalars, Int32(scalars.count), attributes, pair)
     }
 
     /// What curses is given for a character. Where the C library thinks otherwise about its width, a sign of the width that the layout
@@ -218,7 +217,7 @@ import ScreenModel
         var scalars = drawn.unicodeScalars.map(\.value)
         let width = TextWidth.columns(of: character)
         if let first = scalars.first, first >= 0x80 || width == 2 {
-            if Int(wcwidth(wchar_t(bitPattern: first))) != width {
+            if Int(w2w_width(first)) != width {
                 // A wide sign that is missing here shows as one sign and leaves its second column as it was.
                 scalars = [width == 2 && glyphs == .unicode ? 0xff1f : 0x3f]
             }
