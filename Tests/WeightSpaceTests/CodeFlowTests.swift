@@ -109,9 +109,10 @@ struct CodeFlowTests {
         let flow = try CodeSampler(of: space, source: .flow).sample(count: 100, seed: 3)
         let normal = try CodeSampler(of: space, source: .prior).sample(count: 100, seed: 3)
         let people = (0..<space.identities.names.count).map(space.code(at:))
+        func squaredDistance(_ a: [Float], _ b: [Float]) -> Float { zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } }
         func distance(_ codes: [[Float]]) -> Float {
-            codes.map { code in people.map { zip($0, code).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } }.min() ?? 0 }.reduce(
-                0, +) / 100
+            let nearest = codes.map { code in people.map { squaredDistance($0, code) }.min() ?? 0 }
+            return nearest.reduce(0, +) / 100
         }
         #expect(distance(flow) < 0.6 * distance(normal))
     }

@@ -250,7 +250,10 @@ struct PacingTests {
         // Nothing lies between 0.499 and 0.501; everywhere else the picture changes with the position.
         let positions: [Float] = [0, 0.25, 0.499, 0.501, 0.75, 1]
         let retimed = EvenPacing.retimed(positions, steps: [0.25, 0.249, 2, 0.249, 0.25], frames: 8)
-        let steps = zip(retimed, retimed.dropFirst()).map { Double($1 - $0) + ($0 < 0.5 && $1 > 0.5 ? 2 : 0) }
+        let steps = zip(retimed, retimed.dropFirst()).map { from, to in
+            let jump: Double = from < 0.5 && to > 0.5 ? 2 : 0
+            return Double(to - from) + jump
+        }
         #expect(steps.count(where: { $0 > 1 }) == 1)
         #expect(steps.filter { $0 < 1 }.allSatisfy { $0 > 0.05 && $0 < 0.2 }, "\(steps)")
     }

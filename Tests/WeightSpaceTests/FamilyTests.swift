@@ -149,7 +149,8 @@ struct FamilyTests {
 
     @Test func rangesMapToMinusOneAndOne() {
         let scaling = DataScaling.range(minimum: -0.094693, range: 0.186591)
-        let raw = Tensor([1, 2], [-0.094693, -0.094693 + 0.186591])
+        let least: Float = -0.094693
+        let raw = Tensor([1, 2], [least, least + 0.186591])
         expectClose(scaling.scaled(raw), Tensor([1, 2], [-1, 1]), tolerance: 1e-5, "scaled")
         expectClose(scaling.raw(scaling.scaled(raw)), raw, tolerance: 1e-5, "raw")
     }
