@@ -4,9 +4,11 @@ import Foundation
 
 /// What the kernels run on, for `w2w probe`, and what the environment should say before they start.
 public struct ComputeEnvironment: Sendable, Equatable {
+    /// What the system calls the processor; the number of its part where it has no name for it.
+    public let processor: String
     /// Such as "2.6.3"
     public let oneDNNVersion: String
-    /// The widest instruction set that oneDNN generates code for, such as "avx512_core_amx".
+    /// The widest instruction set that oneDNN generates code for, such as "avx512_core_amx" or "sve_256".
     public let instructionSet: String
     /// The kernels that OpenBLAS chose, such as "SkylakeX".
     public let blasCore: String
@@ -20,6 +22,7 @@ public struct ComputeEnvironment: Sendable, Equatable {
     /// What is found in this process.
     public static var current: ComputeEnvironment {
         ComputeEnvironment(
+            processor: processorName(),
             oneDNNVersion: dnnl_version().map { "\($0.pointee.major).\($0.pointee.minor).\($0.pointee.patch)" } ?? "unknown",
             instructionSet: instructionSetName(dnnl_get_effective_cpu_isa().rawValue),
             blasCore: openblas_get_corename().map { String(cString: $0) } ?? "unknown",
@@ -27,20 +30,40 @@ public struct ComputeEnvironment: Sendable, Equatable {
             threads: Parallel.threads, processors: ProcessInfo.processInfo.activeProcessorCount)
     }
 
-    private static let instructionSets: [(value: UInt32, name: String)] = [
-        (dnnl_cpu_isa_avx512_core_amx.rawValue, "avx512_core_amx"), (dnnl_cpu_isa_avx512_core_bf16.rawValue, "avx512_core_bf16"),
-        (dnnl_cpu_isa_avx512_core_vnni.rawValue, "avx512_core_vnni"), (dnnl_cpu_isa_avx512_core.rawValue, "avx512_core"),
-        (dnnl_cpu_isa_avx2_vnni.rawValue, "avx2_vnni"), (dnnl_cpu_isa_avx2.rawValue, "avx2"),
-        (dnnl_cpu_isa_avx.rawValue, "avx"), (dnnl_cpu_isa_sse41.rawValue, "sse41"),
-    ]
+    private static func processorName() -> String {
+        let info = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+        func field(_ name: String) -> String? {
+            info.split(separator: "\n").first { $0.hasPrefix(name) }?.split(separator: ":").last
+                .map { $0.trimmingCharacters(in: .whitespaces) }
+        }
+        return field("model name") ?? field("CPU part") ?? "unknown"
+    }
+
+    // oneDNN's header names the instruction sets of x86-64; the same numbers mean others elsewhere.
+    #if arch(x86_64)
+        private static let isX86 = true
+    #else
+        private static let isX86 = false
+    #endif
+
+    private static let instructionSets: [(value: UInt32, name: String)] =
+        isX86
+        ? [
+            (dnnl_cpu_isa_avx512_core_amx.rawValue, "avx512_core_amx"),
+            (dnnl_cpu_isa_avx512_core_bf16.rawValue, "avx512_core_bf16"),
+            (dnnl_cpu_isa_avx512_core_vnni.rawValue, "avx512_core_vnni"), (dnnl_cpu_isa_avx512_core.rawValue, "avx512_core"),
+            (dnnl_cpu_isa_avx2_vnni.rawValue, "avx2_vnni"), (dnnl_cpu_isa_avx2.rawValue, "avx2"),
+            (dnnl_cpu_isa_avx.rawValue, "avx"), (dnnl_cpu_isa_sse41.rawValue, "sse41"),
+        ]
+        : [(0x1f, "sve_512"), (0x0f, "sve_384"), (0x07, "sve_256"), (0x03, "sve_128"), (0x01, "asimd")]
 
     private static func instructionSetName(_ value: UInt32) -> String {
         instructionSets.first { $0.value == value }?.name ?? (value == 0 ? "generic" : "0x" + String(value, radix: 16))
     }
 
-    private static var hasAVX512: Bool {
-        let avx512 = dnnl_cpu_isa_avx512_core.rawValue
-        return dnnl_get_effective_cpu_isa().rawValue & avx512 == avx512
+    /// Whether oneDNN generates code for an instruction set of x86-64.
+    static func hasInstructions(_ set: dnnl_cpu_isa_t) -> Bool {
+        isX86 && dnnl_get_effective_cpu_isa().rawValue & set.rawValue == set.rawValue
     }
 
     /// Variables that libgomp and OpenBLAS read before `main`, with the values that suit this program, for a restart of the process with them.
@@ -60,11 +83,11 @@ public struct ComputeEnvironment: Sendable, Equatable {
         if environment["OMP_WAIT_POLICY"] == nil && environment["GOMP_SPINCOUNT"] == nil {
             missing["GOMP_SPINCOUNT"] = "1000"
         }
-        #if arch(x86_64)
-            let core = openblas_get_corename().map { String(cString: $0) } ?? ""
-            let isWide = ["SkylakeX", "Cooperlake", "Sapphirerapids"].contains(core)
-            if environment["OPENBLAS_CORETYPE"] == nil && hasAVX512 && !isWide { missing["OPENBLAS_CORETYPE"] = "SkylakeX" }
-        #endif
+        let core = openblas_get_corename().map { String(cString: $0) } ?? ""
+        let isWide = ["SkylakeX", "Cooperlake", "Sapphirerapids"].contains(core)
+        if environment["OPENBLAS_CORETYPE"] == nil && hasInstructions(dnnl_cpu_isa_avx512_core) && !isWide {
+            missing["OPENBLAS_CORETYPE"] = "SkylakeX"
+        }
         return missing
     }
 }

@@ -28,10 +28,8 @@ public final class KernelLedger: Sendable {
     /// What the trials depend on; a file of another machine or version is not used.
     private static let machine: String = {
         let environment = ComputeEnvironment.current
-        let info = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-        let processor = info.split(separator: "\n").first { $0.hasPrefix("model name") } ?? ""
         return "w2w 6, oneDNN \(environment.oneDNNVersion), \(environment.instructionSet), "
-            + "\(environment.threads) threads, \(processor)"
+            + "\(environment.threads) threads, \(environment.processor)"
     }()
 
     /// The choice for a layer and shape; tried when nobody has yet. The first candidate is kept unless another is faster by a twelfth.

@@ -12,14 +12,7 @@ public enum Precision: String, Sendable, CaseIterable {
     case fast
 
     /// Whether the processor has instructions for products of bfloat16 numbers (AVX512_BF16, AMX).
-    public static let hasBrainFloat: Bool = {
-        #if arch(x86_64)
-            let needed = dnnl_cpu_isa_avx512_core_bf16.rawValue
-            return dnnl_get_effective_cpu_isa().rawValue & needed == needed
-        #else
-            return false
-        #endif
-    }()
+    public static let hasBrainFloat = ComputeEnvironment.hasInstructions(dnnl_cpu_isa_avx512_core_bf16)
 
     /// Whether the processor has instructions for half-precision numbers (IEEE 754 binary16) in vectors of 32 lanes (AVX512_FP16), and this program
     /// was compiled for it.
@@ -36,6 +29,6 @@ public enum Precision: String, Sendable, CaseIterable {
             ? "weights in half precision, products in half precision or float32 by trial, Winograd"
             : hasBrainFloat
                 ? "weights in bfloat16, products in bfloat16 or float32 by trial, Winograd"
-                : "float32 with Winograd (this processor has neither bfloat16 nor half-precision products)"
+                : "float32 with Winograd (w2w has neither bfloat16 nor half-precision products for this processor)"
     }
 }

@@ -19,9 +19,9 @@ import Testing
             let x = randomTensor([rows, inputs], seed: 1)
             let weight = randomTensor([outputs, inputs], seed: 2, scale: 0.3)
             let (bias, residual) = (randomTensor([outputs], seed: 3), randomTensor([rows, outputs], seed: 4))
-            for way in ["float32", "panels", "halfStored", "widened", "bfloat16"] {
-                let isHalf = ["halfStored", "widened", "bfloat16"].contains(way)
-                if isHalf && !Precision.hasBrainFloat { continue }
+            let halves = Precision.hasBrainFloat ? ["halfStored", "widened", "bfloat16"] : []
+            for way in ["float32", "panels"] + halves {
+                let isHalf = halves.contains(way)
                 let kernel = LinearKernel(inFeatures: inputs, outFeatures: outputs)
                 kernel.arithmetic = way
                 let w = isHalf ? Self.rounded(weight) : weight
@@ -35,10 +35,9 @@ import Testing
     }
 
     @Test(
-        arguments: [ConvolutionAlgorithm.panels, .halfStored, .bfloat16],
+        arguments: [ConvolutionAlgorithm.panels] + (Precision.hasBrainFloat ? [.halfStored, .bfloat16] : []),
         [[1, 4, 4, 64], [2, 5, 7, 32], [3, 8, 12, 64], [8, 3, 3, 128]])
     func convolutionsInPanels(_ algorithm: ConvolutionAlgorithm, _ input: [Int]) {
-        if algorithm != .panels && !Precision.hasBrainFloat { return }
         for stride in [1, 2] {
             let geometry = ConvolutionGeometry(
                 inChannels: input[3], outChannels: 64, kernelHeight: 3, kernelWidth: 3, stride: stride, padding: Padding(1))

@@ -3,20 +3,13 @@ import TensorKit
 
 /// What a figure was measured on.
 struct MachineReport {
-    var processor: String
     var memoryGigabytes: Double
     var compute: ComputeEnvironment
     var variables: [String]
 
     static var current: MachineReport {
-        let info = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-        func field(_ name: String) -> String? {
-            info.split(separator: "\n").first { $0.hasPrefix(name) }?.split(separator: ":").last
-                .map { $0.trimmingCharacters(in: .whitespaces) }
-        }
         let names = ["OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS"]
         return MachineReport(
-            processor: field("model name") ?? field("CPU part") ?? "unknown",
             memoryGigabytes: Double(ProcessInfo.processInfo.physicalMemory) / 1e9,
             compute: .current,
             variables: names.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } })
@@ -31,7 +24,7 @@ struct MachineReport {
 
     var lines: [(name: String, value: String)] {
         [
-            ("processor", processor), ("processors", "\(compute.processors), work is split over \(compute.threads)"),
+            ("processor", compute.processor), ("processors", "\(compute.processors), work is split over \(compute.threads)"),
             ("memory", String(format: "%.1f GB", memoryGigabytes)),
             ("oneDNN", "\(compute.oneDNNVersion), code for \(compute.instructionSet)"),
             ("BLAS", "\(compute.blasConfiguration), kernels for \(compute.blasCore)"),
@@ -42,7 +35,7 @@ struct MachineReport {
 
     /// One line for the head of a table of figures.
     var line: String {
-        "\(processor), \(compute.threads) threads, \(String(format: "%.0f", memoryGigabytes)) GB; "
+        "\(compute.processor), \(compute.threads) threads, \(String(format: "%.0f", memoryGigabytes)) GB; "
             + "oneDNN \(compute.oneDNNVersion) (\(compute.instructionSet)), OpenBLAS for \(compute.blasCore)"
     }
 }
