@@ -128,7 +128,7 @@ import Testing
     @Test func aSlowPreviewTellsHowFarItIs() throws {
         let bench = Bench()
         var settings = Self.settings(try bench.open(), steps: 6)
-        (settings.width, settings.height) = (768, 768)
+        (settings.width, settings.height) = (256, 256)
         let events = bench.run(.preview(RenderRequest(subject: .identity("p00042"), settings: settings)), 1)
         let steps = events.compactMap { event -> (done: Int, total: Int, left: Double?)? in
             guard case .progress(_, let progress) = event, progress.activity == "rendering" else { return nil }
