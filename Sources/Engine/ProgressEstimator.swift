@@ -26,8 +26,13 @@ struct ProgressEstimator {
         }
     }
 
-    var progress: Progress {
-        let left = counted > 0 ? spent / Double(counted) * Double(total - done) : nil
+    var progress: Progress { progress(inHand: 0) }
+
+    /// - Parameter inHand: Units' worth of work on those that are not finished yet.
+    /// - Returns: with an estimate as soon as anything was worked on.
+    func progress(inHand: Double) -> Progress {
+        let worked = Double(counted) + inHand
+        let left = worked > 0 ? spent / worked * max(0, Double(total - done) - inHand) : nil
         return Progress(activity: activity, done: done, total: total, secondsLeft: left)
     }
 }

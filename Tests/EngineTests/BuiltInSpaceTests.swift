@@ -140,6 +140,24 @@ import Testing
         #expect(steps.dropLast().contains { ($0.left ?? 0) > 0 })
     }
 
+    /// How long a slow walk takes is said before its first frame is there.
+    @Test func aSlowWalkTellsHowLongItTakes() throws {
+        let bench = Bench()
+        let description = try bench.open()
+        var settings = Self.settings(description, steps: 3)
+        (settings.width, settings.height) = (256, 256)
+        let people = description.identities
+        let walk = MorphRequest(
+            from: people.code(at: 0), to: people.code(at: 1), frames: 2, path: .slerp,
+            settings: settings)
+        let early = bench.run(.morph(walk), 1).prefix { if case .frame = $0 { false } else { true } }
+        let estimates = early.compactMap { event -> Double? in
+            guard case .progress(_, let progress) = event, progress.done == 0 else { return nil }
+            return progress.secondsLeft
+        }
+        #expect(!estimates.isEmpty && estimates.allSatisfy { $0 > 0 }, "\(estimates)")
+    }
+
     @Test func thumbnailsComeInOrderAndFromDiskTheSecondTime() throws {
         let bench = Bench()
         let settings = Self.settings(try bench.open(), steps: 2)

@@ -125,4 +125,13 @@ import Testing
         #expect(estimator.progress.done == 6)
         #expect(estimator.progress.secondsLeft == 6)
     }
+
+    @Test func theEstimateCountsWhatIsInHand() {
+        var estimator = ProgressEstimator(activity: "walking", total: 9)
+        estimator.add(units: 0, seconds: 2)
+        #expect(estimator.progress.secondsLeft == nil)
+        // A tenth of two pictures in two seconds.
+        #expect(abs((estimator.progress(inHand: 0.2).secondsLeft ?? 0) - 88) < 1e-9)
+        #expect(estimator.progress(inHand: 0.2).done == 0)
+    }
 }

@@ -45,6 +45,15 @@ import Testing
         #expect(request.settings == TestSpace.description().defaults)
     }
 
+    @Test(
+        "what is missing is said in words that fit",
+        arguments: [(120, " frame 1 is still to be drawn "), (80, " still to be drawn ")])
+    func missingFrame(columns: Int, words: String) {
+        var story = Self.begun()
+        story.send(.input(.resized(Size(columns: columns, rows: columns * 2 / 7))))
+        #expect(story.screen.contains(words) && !story.screen.contains("still to be dra…"), "\(story.screen)")
+    }
+
     @Test("frames appear as they come; the edge says how far it is")
     func fills() {
         var story = Self.begun()

@@ -29,8 +29,13 @@ struct BatchRun {
 
     var isFinished: Bool { waiting.isEmpty && current == nil }
 
+    /// What was done of the batch under way, in pictures.
+    var inHand: Double {
+        current.map { Double($0.members.count) * Double($0.run.stepsDone) / Double($0.run.stepCount) } ?? 0
+    }
+
     /// Does one step of the batch under way, or begins one.
-    /// - Returns: Finished pictures, when the batch is done, and the share of a picture's work that was done for each member.
+    /// - Returns: Finished pictures, when the batch is done.
     /// - Throws: What makes a subject or the settings impossible; the subjects of that batch are given up.
     mutating func advance() throws -> [(index: Int, subject: Subject, image: RGBImage)] {
         if current == nil {

@@ -57,7 +57,10 @@ final class MorphRun: JobRun {
                 studio.keep(image, for: RenderRequest(subject: subject, settings: request.settings))
                 send(index, image, report)
             }
-            if !finished.isEmpty { report(.progress(estimator.progress)) }
+            // Where an evaluation takes long, a person wants to know before the first frames are there.
+            if !finished.isEmpty || studio.pace.stepIsSlow {
+                report(.progress(estimator.progress(inHand: batch?.inHand ?? 0)))
+            }
         }
         guard batch?.isFinished == true else { return true }
         return isMeasured && pace(report)

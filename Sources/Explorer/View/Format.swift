@@ -42,9 +42,15 @@ enum Format {
         return String(text.reversed())
     }
 
-    /// "90 ms", "1.4 s".
+    /// "90 ms", "1.4 s", "1 min 57 s", "12 min", "2 h 5 min".
     static func duration(_ seconds: Double) -> String {
-        seconds < 0.9995 ? "\(Int((max(0, seconds) * 1000).rounded())) ms" : "\(fixed(seconds, seconds < 10 ? 1 : 0)) s"
+        guard seconds < 99.5 else {
+            let whole = Int(min(1e9, seconds.rounded()))
+            if whole < 600 { return "\(whole / 60) min" + (whole % 60 > 0 ? " \(whole % 60) s" : "") }
+            let minutes = (whole + 30) / 60
+            return minutes < 60 ? "\(minutes) min" : "\(minutes / 60) h \(minutes % 60) min"
+        }
+        return seconds < 0.9995 ? "\(Int((max(0, seconds) * 1000).rounded())) ms" : "\(fixed(seconds, seconds < 10 ? 1 : 0)) s"
     }
 
     /// "2026-11-24 06:10" of seconds since 1970. Days from civil: Howard Hinnant's algorithm for the proleptic Gregorian calendar.

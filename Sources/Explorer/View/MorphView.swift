@@ -68,7 +68,9 @@ extension ExplorerModel {
             }
         } else if showsPictures {
             canvas.placeholder(rect)
-            canvas.centred(" frame \(morph.selected + 1) is still to be drawn ", in: rect, row: rect.rows / 2, .dim)
+            let words = [" frame \(morph.selected + 1) is still to be drawn ", " still to be drawn ", " to draw "]
+            canvas.centred(
+                words.first { TextWidth.columns(of: $0) <= rect.columns } ?? "", in: rect, row: rect.rows / 2, .dim)
         } else {
             canvas.centred("this terminal shows no pictures", in: rect, row: rect.rows / 2, .dim)
         }
