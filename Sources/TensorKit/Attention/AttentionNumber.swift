@@ -1,16 +1,26 @@
 import COneDNN
 
 /// What queries, keys, values and weights become before `WideAttentionTile` multiplies them.
+///
+/// A score s weighs 2 to the power (s - `unit`) / `doubling`.
 protocol AttentionNumber {
     associatedtype Product: WordProduct
     /// Numbers in a word.
     static var perWord: Int { get }
-    /// 2 to the power x, for x up to 127, as exact as these numbers are.
-    static func exp2(_ x: Lanes) -> Lanes
+    /// How much larger scores have to be for twice the weight.
+    static var doubling: Float { get }
+    /// The score that weighs one, and one that weighs nothing.
+    static var unit: Float { get }
+    static var nothing: Float { get }
     /// Sixteen neighbouring numbers of a row as `16 / perWord` words.
     static func store(_ x: Lanes, _ words: UnsafeMutablePointer<UInt32>)
     /// Numbers of `perWord` rows, side by side: of a row with an even number, and of the row after it.
     static func store(_ even: Lanes, _ odd: Lanes, _ row: Int, apart: Int, _ words: UnsafeMutablePointer<UInt32>)
+    /// Stores what scores weigh in the same way.
+    /// - Returns: `total` and the weights of both rows.
+    static func weigh(
+        _ even: Lanes, _ odd: Lanes, _ row: Int, apart: Int, _ words: UnsafeMutablePointer<UInt32>, adding total: Lanes
+    ) -> Lanes
 }
 
 /// Float32.
@@ -18,7 +28,11 @@ enum FloatNumber: AttentionNumber {
     typealias Product = FloatWords
 
     static var perWord: Int { 1 }
+    static var doubling: Float { 1 }
+    static var unit: Float { 0 }
+    static var nothing: Float { -1e30 }
 
+    /// 2 to the power x, for x up to 127, within 3e-7 of itself.
     @_transparent
     static func exp2(_ x: Lanes) -> Lanes {
         let r = w2w_fraction(x)
@@ -40,6 +54,15 @@ enum FloatNumber: AttentionNumber {
         store(even, words + row * apart)
         store(odd, words + (row + 1) * apart)
     }
+
+    @inline(__always)
+    static func weigh(
+        _ even: Lanes, _ odd: Lanes, _ row: Int, apart: Int, _ words: UnsafeMutablePointer<UInt32>, adding total: Lanes
+    ) -> Lanes {
+        let (a, b) = (exp2(even), exp2(odd))
+        store(a, b, row, apart: apart, words)
+        return total + (a + b)
+    }
 }
 
 /// Bfloat16, products summed in float32.
@@ -47,9 +70,10 @@ enum BrainNumber: AttentionNumber {
     typealias Product = BrainWords
 
     static var perWord: Int { 2 }
-
-    @_transparent
-    static func exp2(_ x: Lanes) -> Lanes { BrainMath.exp2(x) }
+    // As `BrainMath.powers` takes them, and half a step, as numbers are cut off there.
+    static var doubling: Float { 128 }
+    static var unit: Float { 127 * 128 + 0.5 }
+    static var nothing: Float { 0 }
 
     @inline(__always)
     static func store(_ x: Lanes, _ words: UnsafeMutablePointer<UInt32>) {
@@ -58,7 +82,17 @@ enum BrainNumber: AttentionNumber {
 
     @inline(__always)
     static func store(_ even: Lanes, _ odd: Lanes, _ row: Int, apart: Int, _ words: UnsafeMutablePointer<UInt32>) {
-        UnsafeMutableRawPointer(words + row / 2 * apart).storeBytes(of: BrainMath.pairs(even, odd), as: Words.self)
+        UnsafeMutableRawPointer(words + (row >> 1) * apart).storeBytes(of: BrainMath.pairs(even, odd), as: Words.self)
+    }
+
+    @inline(__always)
+    static func weigh(
+        _ even: Lanes, _ odd: Lanes, _ row: Int, apart: Int, _ words: UnsafeMutablePointer<UInt32>, adding total: Lanes
+    ) -> Lanes {
+        let weights = BrainMath.powers(even, odd)
+        UnsafeMutableRawPointer(words + (row >> 1) * apart).storeBytes(of: weights, as: Words.self)
+        // Times one and one.
+        return BrainWords.add(total, weights, Words(repeating: 0x3F80_3F80))
     }
 }
 
@@ -102,7 +136,7 @@ enum WordTurn {
 /// The features of one head in many rows.
 struct HeadFeatures {
     /// The first row's.
-    private let first: UnsafeMutablePointer<Float>
+    let first: UnsafeMutablePointer<Float>
     /// Floats from one row to the next.
     private let stride: Int
     let width: Int
@@ -114,4 +148,12 @@ struct HeadFeatures {
     /// Sixteen features of a row from `feature` on, zero beyond the last.
     @inline(__always)
     func lanes(_ row: Int, _ feature: Int) -> Lanes { first.partialLanes(row * stride + feature, min(16, width - feature)) }
+
+    /// Asks for a row's lines. Heads lie between each other, so that the processor does not foresee which come next.
+    @inline(__always)
+    func prefetch(_ row: Int) {
+        let row = UnsafeRawPointer(first + row * stride)
+        for byte in Swift.stride(from: 0, to: 4 * width, by: 64) { w2w_prefetch(row + byte) }
+        w2w_prefetch(row + 4 * width - 1)
+    }
 }

@@ -52,9 +52,11 @@ extension Kernels {
                         context.load(key: features(k + from), value: features(v + from))
                         present = pair
                     }
+                    let next = item + 1 < items * (part + 1) / parts ? item + 1 : item
+                    let nextAt = (next / tiles / heads * queries + next % tiles * lanes) * stride + next / tiles % heads * width
                     tile.run(
-                        query: features(q + at), context: context, result: y + at, scratch: buffer,
-                        rows: min(lanes, queries - first))
+                        query: features(q + at), context: context, result: features(y + at), scratch: buffer,
+                        rows: min(lanes, queries - first), next: queries % lanes == 0 && query.count >= 1 << 20 ? features(q + nextAt) : nil)
                 }
             }
         }

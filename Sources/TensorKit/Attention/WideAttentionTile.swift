@@ -35,8 +35,8 @@ struct WideAttentionTile<Number: AttentionNumber> {
     ///   - scratch: as many floats as `scratch` says.
     ///   - rows: 1 to 64.
     func run(
-        query: HeadFeatures, context: AttentionContext<Number>, result: UnsafeMutablePointer<Float>,
-        scratch: UnsafeMutablePointer<Float>, rows: Int
+        query: HeadFeatures, context: AttentionContext<Number>, result: HeadFeatures,
+        scratch: UnsafeMutablePointer<Float>, rows: Int, next: HeadFeatures?
     ) {
         let lanes = Self.queries
         let all = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: UInt32.self)
@@ -48,31 +48,40 @@ struct WideAttentionTile<Number: AttentionNumber> {
         let (tops, factors) = (totals + lanes, totals + 2 * lanes)
         let turning = UnsafeMutableRawPointer(totals + 3 * lanes).assumingMemoryBound(to: UInt32.self)
         let longest = pack(query, rows, packed, turning)
-        let isBounded = longest * context.longest < Self.bound
+        let isBounded = longest * context.longest < Self.bound * Number.doubling
         totals.update(repeating: 0, count: lanes)
         tops.update(repeating: -1e30, count: lanes)
+        let blocks = (context.keys + Self.block - 1) / Self.block
+        let asked = next == nil ? 0 : (lanes + blocks - 1) / blocks
         for start in Swift.stride(from: 0, to: context.keys, by: Self.block) {
+            let row = start / Self.block * asked
+            for row in row..<min(rows, row + asked) {
+                result.prefetch(row)
+                next?.prefetch(row)
+            }
             let count = min(Self.block, context.keys - start)
             let keys = context.keyWords + start * words
             if isBounded {
+                var sink = WeightSink<Number>(weights: weights, totals: WordRow(totals))
                 WordTile<Number.Product, WeightSink<Number>>.run(
-                    rows: count, a: keys, stride: words, b: packed, depth: words,
-                    into: WeightSink(weights: weights, totals: totals))
+                    rows: count, a: keys, stride: words, b: packed, depth: words, into: &sink)
+                sink.totals.store(totals)
             } else {
+                var sink = SumSink(c: scores, apart: lanes)
                 WordTile<Number.Product, SumSink>.run(
-                    rows: count, a: keys, stride: words, b: packed, depth: words, into: SumSink(c: scores, apart: lanes))
+                    rows: count, a: keys, stride: words, b: packed, depth: words, into: &sink)
                 for v in Swift.stride(from: 0, to: lanes, by: 16) {
                     weigh(scores + v, count, weights + v, tops + v, totals + v, factors + v)
                 }
                 if start > 0 { rescale(sums, factors) }
             }
+            var sink = SumSink(c: sums, apart: lanes, before: start > 0 ? sums : nil)
             WordTile<Number.Product, SumSink>.run(
                 rows: width, a: context.valueWords + start / Number.perWord, stride: context.valueStride, b: weights,
-                depth: (count + Number.perWord - 1) / Number.perWord,
-                into: SumSink(c: sums, apart: lanes, before: start > 0 ? sums : nil))
+                depth: (count + Number.perWord - 1) / Number.perWord, into: &sink)
         }
         for v in Swift.stride(from: 0, to: lanes, by: 16) { factors.store(1 / totals.lanes(v), v) }
-        unpack(sums, factors, rows, into: result, turning)
+        unpack(sums, factors, rows, into: result.first, turning)
     }
 
     /// Queries, scaled for powers of two, side by side; lanes beyond the last query repeat it.
@@ -80,7 +89,7 @@ struct WideAttentionTile<Number: AttentionNumber> {
     private func pack(
         _ query: HeadFeatures, _ rows: Int, _ packed: UnsafeMutablePointer<UInt32>, _ turning: UnsafeMutablePointer<UInt32>
     ) -> Float {
-        let scale = 1.442695041 / Float(width).squareRoot()
+        let scale = 1.442695041 / Float(width).squareRoot() * Number.doubling
         let (spare, group) = (turning, turning + 256)
         var longest: Float = 0
         for first in Swift.stride(from: 0, to: Self.queries, by: 16) {
@@ -142,19 +151,18 @@ struct WideAttentionTile<Number: AttentionNumber> {
         }
         if count % 2 == 1 { even = VectorMath.maximum(even, scores.lanes((count - 1) * lanes)) }
         let new = VectorMath.maximum(even, odd)
-        var (first, second) = (Lanes.zero, Lanes.zero)
+        var sum = Lanes.zero
+        let (nothing, highest) = (Lanes(repeating: Number.nothing), new - Number.unit)
         for row in Swift.stride(from: 0, to: count, by: 2) {
-            let a = Number.exp2(scores.lanes(row * lanes) - new)
+            let a = VectorMath.maximum(scores.lanes(row * lanes) - highest, nothing)
             // The last key of an odd number has nobody beside it.
-            let b = row + 1 < count ? Number.exp2(scores.lanes((row + 1) * lanes) - new) : .zero
-            first += a
-            second += b
-            Number.store(a, b, row, apart: lanes, weights)
+            let b = row + 1 < count ? VectorMath.maximum(scores.lanes((row + 1) * lanes) - highest, nothing) : nothing
+            sum = Number.weigh(a, b, row, apart: lanes, weights, adding: sum)
         }
-        let scaling = Number.exp2(old - new)
+        let scaling = FloatNumber.exp2((old - new) / Number.doubling)
         top.store(new, 0)
         factor.store(scaling, 0)
-        total.store(VectorMath.multiplyAdd(total.lanes(0), scaling, first + second), 0)
+        total.store(VectorMath.multiplyAdd(total.lanes(0), scaling, sum), 0)
     }
 
     private func rescale(_ sums: UnsafeMutablePointer<Float>, _ factors: UnsafeMutablePointer<Float>) {
@@ -174,28 +182,19 @@ struct WideAttentionTile<Number: AttentionNumber> {
 private struct WeightSink<Number: AttentionNumber>: WordSink {
     /// [keys / perWord, 64]
     let weights: UnsafeMutablePointer<UInt32>
-    /// [64]
-    let totals: UnsafeMutablePointer<Float>
+    var totals: WordRow
+    var start: Float { Number.unit }
 
     @inline(__always)
-    func take(_ scores: WordRow, _ row: Int) {
-        store(Number.exp2(scores.x), .zero, row, 0)
-        store(Number.exp2(scores.y), .zero, row, 16)
-        store(Number.exp2(scores.z), .zero, row, 32)
-        store(Number.exp2(scores.w), .zero, row, 48)
+    mutating func take(_ scores: WordRow, _ row: Int) {
+        take(scores, WordRow(from: Number.nothing), row)
     }
 
     @inline(__always)
-    func take(_ scores: WordRow, _ next: WordRow, _ row: Int) {
-        store(Number.exp2(scores.x), Number.exp2(next.x), row, 0)
-        store(Number.exp2(scores.y), Number.exp2(next.y), row, 16)
-        store(Number.exp2(scores.z), Number.exp2(next.z), row, 32)
-        store(Number.exp2(scores.w), Number.exp2(next.w), row, 48)
-    }
-
-    @inline(__always)
-    private func store(_ a: Lanes, _ b: Lanes, _ row: Int, _ column: Int) {
-        totals.store(totals.lanes(column) + (a + b), column)
-        Number.store(a, b, row, apart: 64, weights + column)
+    mutating func take(_ scores: WordRow, _ next: WordRow, _ row: Int) {
+        totals.x = Number.weigh(scores.x, next.x, row, apart: 64, weights, adding: totals.x)
+        totals.y = Number.weigh(scores.y, next.y, row, apart: 64, weights + 16, adding: totals.y)
+        totals.z = Number.weigh(scores.z, next.z, row, apart: 64, weights + 32, adding: totals.z)
+        totals.w = Number.weigh(scores.w, next.w, row, apart: 64, weights + 48, adding: totals.w)
     }
 }

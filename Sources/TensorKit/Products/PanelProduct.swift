@@ -196,16 +196,16 @@ struct PanelProduct {
         let isFirst = piece.number == 0
         let bias = isFirst ? work.bias.map { $0 + panel * WeightPanels.width } : nil
         let before = isFirst ? columns.residual : columns.c
-        let sink = SumSink(
+        var sink = SumSink(
             c: columns.c, apart: columns.apart, bias: bias, before: before, streams: columns.streams && piece.end == panels.inputs
         )
         switch panels.number {
         case .bfloat16:
             WordTile<BrainWords, SumSink>.run(
-                rows: block.count, a: words, stride: stride, b: b, depth: piece.count / 2, into: sink, ahead: ahead)
+                rows: block.count, a: words, stride: stride, b: b, depth: piece.count / 2, into: &sink, ahead: ahead)
         case .float32:
             WordTile<FloatWords, SumSink>.run(
-                rows: block.count, a: words, stride: stride, b: b, depth: piece.count, into: sink, ahead: ahead)
+                rows: block.count, a: words, stride: stride, b: b, depth: piece.count, into: &sink, ahead: ahead)
         case .binary16:
             HalfTile.run(
                 rows: block.count, a: words, b: b, depth: piece.count, step: Self.step, c: columns.c,

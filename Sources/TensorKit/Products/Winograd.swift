@@ -191,15 +191,15 @@ struct Winograd {
                         }
                         let c = results + place * range.count * columns + (panel - firstPanel) * WeightPanels.width
                         let before = channel > 0 ? c : nil
-                        let sink = SumSink(c: c, apart: columns, before: before)
+                        var sink = SumSink(c: c, apart: columns, before: before)
                         switch panels.number {
                         case .bfloat16:
                             WordTile<BrainWords, SumSink>.run(
-                                rows: range.count, a: words, stride: channels / 2, b: b, depth: inputs / 2, into: sink,
+                                rows: range.count, a: words, stride: channels / 2, b: b, depth: inputs / 2, into: &sink,
                                 ahead: next)
                         case .float32:
                             WordTile<FloatWords, SumSink>.run(
-                                rows: range.count, a: words, stride: channels, b: b, depth: inputs, into: sink, ahead: next)
+                                rows: range.count, a: words, stride: channels, b: b, depth: inputs, into: &sink, ahead: next)
                         case .binary16:
                             HalfTile.run(
                                 rows: range.count, a: rows, b: b, depth: inputs, step: Self.step, c: c, outputs: columns,

@@ -20,20 +20,41 @@ enum FloatWords: WordProduct {
 
 /// A row of 64 sums.
 struct WordRow {
-    var x = Lanes.zero, y = Lanes.zero, z = Lanes.zero, w = Lanes.zero
+    var x, y, z, w: Lanes
+
+    @inline(__always)
+    init(from start: Float) {
+        x = Lanes(repeating: start)
+        (y, z, w) = (x, x, x)
+    }
+
+    @inline(__always)
+    init(_ row: UnsafeMutablePointer<Float>) {
+        (x, y, z, w) = (row.lanes(0), row.lanes(16), row.lanes(32), row.lanes(48))
+    }
+
+    @inline(__always)
+    func store(_ row: UnsafeMutablePointer<Float>) {
+        row.store(x, 0)
+        row.store(y, 16)
+        row.store(z, 32)
+        row.store(w, 48)
+    }
 }
 
 /// What becomes of a tile's sums.
 protocol WordSink {
+    /// What all sums start from.
+    var start: Float { get }
     /// - Parameters:
     ///   - sums: of a row.
     ///   - row: its number.
-    func take(_ sums: WordRow, _ row: Int)
+    mutating func take(_ sums: WordRow, _ row: Int)
     /// - Parameters:
     ///   - sums: of a row with an even number.
     ///   - next: of the row after it.
     ///   - row: number of the first.
-    func take(_ sums: WordRow, _ next: WordRow, _ row: Int)
+    mutating func take(_ sums: WordRow, _ next: WordRow, _ row: Int)
 }
 
 /// Sums are stored, with what is to be added to them.
@@ -47,6 +68,7 @@ struct SumSink: WordSink {
     var before: UnsafeMutablePointer<Float>?
     /// Whether sums go past the caches, where all rows lie at whole lines.
     var streams = false
+    var start: Float { 0 }
 
     @inline(__always)
     func take(_ sums: WordRow, _ row: Int) {
@@ -83,7 +105,6 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
     private let b: UnsafeMutableRawPointer
     /// Words of a row.
     private let depth: Int
-    private let sink: Sink
     /// Lines that are brought into the cache meanwhile, and how many for each word.
     private let ahead: UnsafeMutableRawPointer?
     private let aheadLines: Int
@@ -99,7 +120,7 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
     ///   - ahead: what is brought into the cache meanwhile, of the size of `b`; or nil.
     @inline(__always)
     static func run(
-        rows: Int, a: UnsafeMutablePointer<UInt32>, stride: Int, b: UnsafeMutableRawPointer, depth: Int, into sink: Sink,
+        rows: Int, a: UnsafeMutablePointer<UInt32>, stride: Int, b: UnsafeMutableRawPointer, depth: Int, into sink: inout Sink,
         ahead: UnsafeMutableRawPointer? = nil
     ) {
         // The first four tiles bring a quarter each, so that none waits for memory; fewer tiles bring more.
@@ -108,9 +129,9 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
         while row < rows {
             let next = fetched < 4 ? ahead.map { $0 + fetched * depth * 64 } : nil
             let tile = WordTile(
-                first: row, a: a + row * stride, stride: stride, b: b, depth: depth, sink: sink, ahead: next,
+                first: row, a: a + row * stride, stride: stride, b: b, depth: depth, ahead: next,
                 aheadLines: aheadLines)
-            row += tile.run(rows - row)
+            row += tile.run(rows - row, &sink)
             fetched += aheadLines
         }
     }
@@ -118,21 +139,21 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
     /// Does as many rows as fit a tile.
     /// - Returns: how many.
     @inline(__always)
-    private func run(_ rows: Int) -> Int {
+    private func run(_ rows: Int, _ sink: inout Sink) -> Int {
         // Two tiles of four hide the instructions' latency better than one of six and one of two.
         if rows >= 6 && rows != 8 {
-            six()
+            six(&sink)
             return 6
         }
         if rows >= 4 {
-            four()
+            four(&sink)
             return 4
         }
         if rows >= 2 {
-            two()
+            two(&sink)
             return 2
         }
-        one()
+        one(&sink)
         return 1
     }
 
@@ -177,9 +198,9 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
         }
     }
 
-    @inline(never)
-    private func six() {
-        var (r0, r1, r2, r3, r4, r5) = (WordRow(), WordRow(), WordRow(), WordRow(), WordRow(), WordRow())
+    @inline(__always)
+    private func six(_ sink: inout Sink) {
+        var (r0, r1, r2, r3, r4, r5) = (WordRow(from: sink.start), WordRow(from: sink.start), WordRow(from: sink.start), WordRow(from: sink.start), WordRow(from: sink.start), WordRow(from: sink.start))
         let a3 = a + 3 * stride
         each { k, b in
             add(&r0, a[k], b)
@@ -195,8 +216,8 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
     }
 
     @inline(never)
-    private func four() {
-        var (r0, r1, r2, r3) = (WordRow(), WordRow(), WordRow(), WordRow())
+    private func four(_ sink: inout Sink) {
+        var (r0, r1, r2, r3) = (WordRow(from: sink.start), WordRow(from: sink.start), WordRow(from: sink.start), WordRow(from: sink.start))
         each { k, b in
             add(&r0, a[k], b)
             add(&r1, a[k + stride], b)
@@ -208,8 +229,8 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
     }
 
     @inline(never)
-    private func two() {
-        var (r0, r1) = (WordRow(), WordRow())
+    private func two(_ sink: inout Sink) {
+        var (r0, r1) = (WordRow(from: sink.start), WordRow(from: sink.start))
         each { k, b in
             add(&r0, a[k], b)
             add(&r1, a[k + stride], b)
@@ -218,8 +239,8 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
     }
 
     @inline(never)
-    private func one() {
-        var r0 = WordRow()
+    private func one(_ sink: inout Sink) {
+        var r0 = WordRow(from: sink.start)
         each { k, b in add(&r0, a[k], b) }
         sink.take(r0, first)
     }
