@@ -59,7 +59,7 @@ struct Winograd {
         var blocks = (tiles + Self.block - 1) / Self.block
         if splitsTiles { blocks = (blocks + threads - 1) / threads * threads }
         let held = splitsTiles ? Self.block : tiles
-        let turnedSize = turns.places * held * channels * panels.number.bytes / 4
+        let turnedSize = turns.places * apart(held) * panels.number.bytes / 4
         let scratch = Tensor(uninitialized: [(splitsTiles ? threads : 1) * turnedSize + threads * size])
         let (turned, works) = (scratch.pointer, scratch.pointer + (splitsTiles ? threads : 1) * turnedSize)
         if splitsTiles {
@@ -67,13 +67,14 @@ struct Winograd {
                 let (own, work) = (turned + part * turnedSize, works + part * size)
                 for block in blocks * part / threads..<blocks * (part + 1) / threads {
                     let range = self.range(block, of: blocks)
-                    let tiles = Turned(numbers: own, bytes: panels.number.bytes, first: range.lowerBound, count: range.count)
+                    let tiles = Turned(
+                        numbers: own, bytes: panels.number.bytes, first: range.lowerBound, apart: apart(range.count))
                     turn(range, into: tiles, work)
                     multiply(range, tiles, 0..<panelCount, work)
                 }
             }
         } else {
-            let all = Turned(numbers: turned, bytes: panels.number.bytes, first: 0, count: tiles)
+            let all = Turned(numbers: turned, bytes: panels.number.bytes, first: 0, apart: apart(tiles))
             Parallel.run(threads) { part in
                 turn(tiles * part / threads..<tiles * (part + 1) / threads, into: all, works + part * size)
             }
@@ -88,17 +89,25 @@ struct Winograd {
         withExtendedLifetime(scratch) {}
     }
 
-    /// Turned tiles: [places, count, channels] numbers.
+    /// Turned tiles: for each place [tiles, channels] numbers.
     private struct Turned {
         let numbers: UnsafeMutableRawPointer
         let bytes: Int
-        /// Number of the first tile, and how many there are.
-        let first, count: Int
+        /// Number of the first tile.
+        let first: Int
+        /// Numbers from one place to the next.
+        let apart: Int
 
         @inline(__always)
         func at(_ place: Int, _ tile: Int, _ channels: Int) -> UnsafeMutableRawPointer {
-            numbers + (place * count + tile - first) * channels * bytes
+            numbers + (place * apart + (tile - first) * channels) * bytes
         }
+    }
+
+    /// Numbers from one place of turned tiles to the next: an odd number of lines, or those of all places would fall on few lines of the cache.
+    private func apart(_ tiles: Int) -> Int {
+        let line = 64 / panels.number.bytes
+        return ((tiles * channels + line - 1) / line | 1) * line
     }
 
     /// Blocks of equal numbers of tiles in fours, but for the last.
@@ -115,7 +124,7 @@ struct Winograd {
     /// Floats for a turn, doubled words of rows, sums of a tile and results.
     private var workSize: Int {
         Self.scratch + HalfTile.scratch / 2
-            + min(tiles, Self.block) * (PanelProduct.rowStride + turns.places * group * WeightPanels.width)
+            + min(tiles, Self.block) * (PanelProduct.rowStride + turns.places * group * WeightPanels.width) + 16 * turns.places
     }
 
     private func place(_ tile: Int) -> (sample: Int, row: Int, column: Int) {
@@ -125,7 +134,6 @@ struct Winograd {
 
     /// Bᵀ d B of some tiles.
     private func turn(_ range: Range<Int>, into turned: Turned, _ work: UnsafeMutablePointer<Float>) {
-        let apart = turned.count * channels
         let (patch, side) = (work + Self.scratch, turns.side)
         for tile in range {
             let (sample, row, column) = place(tile)
@@ -134,7 +142,7 @@ struct Winograd {
             if row > 0 && column > 0 && row + side - 1 <= height && column + side - 1 <= width {
                 turns.turn(
                     corner, row: width * channels, column: channels, channels: channels, scale: scale, into: to,
-                    of: panels.number, apart: apart, work)
+                    of: panels.number, apart: turned.apart, work)
                 continue
             }
             for i in 0..<side {
@@ -149,7 +157,7 @@ struct Winograd {
             }
             turns.turn(
                 patch, row: side * channels, column: channels, channels: channels, scale: scale, into: to, of: panels.number,
-                apart: apart, work)
+                apart: turned.apart, work)
         }
     }
 
@@ -171,6 +179,8 @@ struct Winograd {
         for firstPanel in stride(from: allPanels.lowerBound, to: allPanels.upperBound, by: group) {
             let own = firstPanel..<min(firstPanel + group, allPanels.upperBound)
             let columns = own.count * WeightPanels.width
+            // Like those of turned tiles: an odd number of lines.
+            let apart = range.count * columns + 16
             for place in 0..<turns.places {
                 for channel in stride(from: 0, to: channels, by: depth) {
                     let inputs = min(depth, channels - channel)
@@ -189,7 +199,7 @@ struct Winograd {
                         } else if panel + 1 < allPanels.upperBound {
                             next = block(panel + 1, 0, 0)
                         }
-                        let c = results + place * range.count * columns + (panel - firstPanel) * WeightPanels.width
+                        let c = results + place * apart + (panel - firstPanel) * WeightPanels.width
                         let before = channel > 0 ? c : nil
                         var sink = SumSink(c: c, apart: columns, before: before)
                         switch panels.number {
@@ -211,7 +221,7 @@ struct Winograd {
             }
             for tile in range {
                 finish(
-                    tile, results + (tile - range.lowerBound) * columns, apart: range.count * columns,
+                    tile, results + (tile - range.lowerBound) * columns, apart: apart,
                     column: firstPanel * WeightPanels.width, count: columns, work)
             }
             if streams { w2w_stream_end() }
@@ -245,19 +255,32 @@ struct Winograd {
         _ tile: Int, _ results: UnsafeMutablePointer<Float>, apart: Int, column: Int, count: Int,
         _ scratch: UnsafeMutablePointer<Float>
     ) {
+        // Each with its own constants.
+        switch turns {
+        case .two: finish(.two, tile, results, apart, column, count, scratch)
+        case .four: finish(.four, tile, results, apart, column, count, scratch)
+        }
+    }
+
+    @inline(__always)
+    private func finish(
+        _ turns: WinogradTurns, _ tile: Int, _ results: UnsafeMutablePointer<Float>, _ apart: Int, _ column: Int, _ count: Int,
+        _ scratch: UnsafeMutablePointer<Float>
+    ) {
         let (sample, top, left) = place(tile)
         let (rows, columns) = (min(turns.results, height - top), min(turns.results, width - left))
-        let corner = ((sample * height + top) * width + left) * outputs + column
+        let (corner, row) = (((sample * height + top) * width + left) * outputs + column, width * outputs)
         for output in stride(from: 0, to: count, by: 16) {
-            turns.turnBack(results + output, apart, scratch)
             let constant = bias.map { $0.lanes(column + output) } ?? .zero
-            for i in 0..<rows {
-                for j in 0..<columns {
-                    let at = corner + (i * width + j) * outputs + output
-                    let sum = scratch.lanes((i * turns.results + j) * 16) + constant
-                    let result = residual.map { sum + $0.lanes(at) } ?? sum
-                    if streams { y.stream(result, at) } else { y.store(result, at) }
-                }
+            turns.turnBack(results + output, apart, scratch) { i, j, lanes in
+                guard i < rows && j < columns else { return }
+                let at = corner + output + i * row + j * outputs
+                // The next but one vector's lines: too many streams for the processor to foresee.
+                residual.map { w2w_prefetch($0 + at + 32) }
+                if !streams { w2w_prefetch(y + at + 32) }
+                let sum = lanes + constant
+                let result = residual.map { sum + $0.lanes(at) } ?? sum
+                if streams { y.stream(result, at) } else { y.store(result, at) }
             }
         }
     }

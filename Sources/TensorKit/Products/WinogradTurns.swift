@@ -1,3 +1,5 @@
+import COneDNN
+
 /// The turns of Winograd's minimal filtering F(n x n, 3 x 3): from an image's tiles and a kernel to numbers that are multiplied place by place, and
 /// back. In float32, sixteen channels or outputs at a time.
 ///
@@ -34,10 +36,7 @@ enum WinogradTurns: Int {
         into target: UnsafeMutableRawPointer, of number: PanelNumber, apart: Int, _ scratch: UnsafeMutablePointer<Float>
     ) {
         switch number {
-        case .binary16:
-            turn(source, row, column, channels, target, apart, scratch) {
-                HalfMath.narrow($0 * scale)
-            }
+        case .binary16: turn(source, row, column, channels, target, apart, scratch) { HalfMath.narrow($0 * scale) }
         case .bfloat16: turn(source, row, column, channels, target, apart, scratch) { BrainMath.narrow($0) }
         case .float32: turn(source, row, column, channels, target, apart, scratch) { $0 }
         }
@@ -48,9 +47,24 @@ enum WinogradTurns: Int {
         _ source: UnsafeMutablePointer<Float>, _ row: Int, _ column: Int, _ channels: Int, _ target: UnsafeMutableRawPointer,
         _ apart: Int, _ scratch: UnsafeMutablePointer<Float>, _ narrow: (Lanes) -> Stored
     ) {
+        // Each with its own constants.
+        switch self {
+        case .two: Self.two.turnAll(source, row, column, channels, target, apart, scratch, narrow)
+        case .four: Self.four.turnAll(source, row, column, channels, target, apart, scratch, narrow)
+        }
+    }
+
+    @inline(__always)
+    private func turnAll<Stored>(
+        _ source: UnsafeMutablePointer<Float>, _ row: Int, _ column: Int, _ channels: Int, _ target: UnsafeMutableRawPointer,
+        _ apart: Int, _ scratch: UnsafeMutablePointer<Float>, _ narrow: (Lanes) -> Stored
+    ) {
         let bytes = MemoryLayout<Stored>.size / 16
         for channel in stride(from: 0, to: channels, by: 16) {
             for j in 0..<side {
+                // The pixels' next lines: too many streams for the processor to foresee.
+                let ahead = source + j * column + channel + 32
+                for i in 0..<side { w2w_prefetch(ahead + i * row) }
                 turnInput(source + j * column + channel, row) { i, lanes in scratch.store(lanes, (i * side + j) * 16) }
             }
             for i in 0..<side {
@@ -87,16 +101,17 @@ enum WinogradTurns: Int {
     /// - Parameters:
     ///   - source: sixteen outputs of the first place.
     ///   - apart: floats from one place to the next.
-    ///   - target: gets [results, results, 16] numbers; as large as `scratch` says.
+    ///   - scratch: as `scratch` says.
+    ///   - take: gets the numbers of each pixel, row and column.
     @inline(__always)
-    func turnBack(_ source: UnsafeMutablePointer<Float>, _ apart: Int, _ target: UnsafeMutablePointer<Float>) {
+    func turnBack(
+        _ source: UnsafeMutablePointer<Float>, _ apart: Int, _ scratch: UnsafeMutablePointer<Float>,
+        _ take: (_ row: Int, _ column: Int, _ lanes: Lanes) -> Void
+    ) {
         for j in 0..<side {
-            turnResult(source + j * apart, side * apart) { i, lanes in target.store(lanes, (i * side + j) * 16) }
+            turnResult(source + j * apart, side * apart) { i, lanes in scratch.store(lanes, (i * side + j) * 16) }
         }
-        // What is written lies before what is still to be read.
-        for i in 0..<results {
-            turnResult(target + i * side * 16, 16) { j, lanes in target.store(lanes, (i * results + j) * 16) }
-        }
+        for i in 0..<results { turnResult(scratch + i * side * 16, 16) { j, lanes in take(i, j, lanes) } }
     }
 
     /// Bᵀ d: the coefficients of the product of all x - p for infinity, and of the others' product for each point p.
