@@ -1,4 +1,4 @@
-/// Numbers of sixteen bits. They are widened here, where code is made for the processor at hand: it has instructions for them.
+/// Numbers of sixteen bits.
 public enum HalfFloats {
     /// Widens half-precision numbers (IEEE 754 binary16).
     /// - Parameters:
@@ -6,22 +6,17 @@ public enum HalfFloats {
     ///   - count: how many.
     ///   - target: gets them.
     public static func widen(_ source: UnsafeRawPointer, count: Int, into target: UnsafeMutablePointer<Float>) {
-        #if FUSED_MULTIPLY_ADD
-            for i in 0..<count {
-                target[i] = Float(Float16(bitPattern: source.loadUnaligned(fromByteOffset: i &* 2, as: UInt16.self)))
-            }
-        #else
-            // Without the instruction: exponent and mantissa move into place, a product with 2^112 re-biases the exponent and makes subnormals
-            // normal, and what was infinite or NaN gets the full exponent back.
-            let scale = Float(bitPattern: UInt32(127 + 112) << 23)
-            for i in 0..<count {
-                let half = UInt32(source.loadUnaligned(fromByteOffset: i &* 2, as: UInt16.self))
-                let magnitude = half & 0x7FFF
-                let scaled = (Float(bitPattern: magnitude &<< 13) * scale).bitPattern
-                let bits = magnitude >= 0x7C00 ? (magnitude &<< 13) | 0x7F80_0000 : scaled
-                target[i] = Float(bitPattern: bits | ((half & 0x8000) &<< 16))
-            }
-        #endif
+        // Not `Float(Float16(...))`: where this is inlined into a module that is not made for the processor at hand, that is a call for each number.
+        // Exponent and mantissa move into place, a product with 2^112 re-biases the exponent and makes subnormals normal, and what was infinite
+        // or NaN gets the full exponent back.
+        let scale = Float(bitPattern: UInt32(127 + 112) << 23)
+        for i in 0..<count {
+            let half = UInt32(source.loadUnaligned(fromByteOffset: i &* 2, as: UInt16.self))
+            let magnitude = half & 0x7FFF
+            let scaled = (Float(bitPattern: magnitude &<< 13) * scale).bitPattern
+            let bits = magnitude >= 0x7C00 ? (magnitude &<< 13) | 0x7F80_0000 : scaled
+            target[i] = Float(bitPattern: bits | ((half & 0x8000) &<< 16))
+        }
     }
 
     /// The nearest bfloat16 number, ties to even; NaN stays NaN.

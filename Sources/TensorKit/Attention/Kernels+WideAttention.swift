@@ -30,6 +30,8 @@ extension Kernels {
         let words = AttentionContext<Number>.size(keys: keys, width: width)
         let size = (own + words + 15) / 16 * 16
         let scratch = Tensor(uninitialized: [parts, size])
+        // Where queries do not stay in the second cache.
+        let asksAhead = queries % lanes == 0 && query.count >= 1 << 20
         let (q, k, v, y, buffers) = (query.pointer, key.pointer, value.pointer, result.pointer, scratch.pointer)
         Profile.measure(
             "attention", "\(query.shape) to \(keys), \(heads) heads\(Number.perWord == 2 ? ", own bfloat16" : "")",
@@ -42,21 +44,23 @@ extension Kernels {
                 func features(_ first: UnsafeMutablePointer<Float>) -> HeadFeatures {
                     HeadFeatures(first, stride: stride, width: width)
                 }
+                /// Where a tile's first query lies.
+                func place(_ item: Int) -> Int {
+                    (item / tiles / heads * queries + item % tiles * lanes) * stride + item / tiles % heads * width
+                }
+                let range = items * part / parts..<items * (part + 1) / parts
                 var present = -1
-                for item in items * part / parts..<items * (part + 1) / parts {
-                    let (pair, first) = (item / tiles, item % tiles * lanes)
-                    let (sample, feature) = (pair / heads, pair % heads * width)
-                    let at = (sample * queries + first) * stride + feature
+                for item in range {
+                    let (pair, at) = (item / tiles, place(item))
                     if present != pair {
-                        let from = sample * keys * stride + feature
+                        let from = pair / heads * keys * stride + pair % heads * width
                         context.load(key: features(k + from), value: features(v + from))
                         present = pair
                     }
-                    let next = item + 1 < items * (part + 1) / parts ? item + 1 : item
-                    let nextAt = (next / tiles / heads * queries + next % tiles * lanes) * stride + next / tiles % heads * width
+                    let next = asksAhead && item + 1 < range.upperBound ? features(q + place(item + 1)) : nil
                     tile.run(
                         query: features(q + at), context: context, result: features(y + at), scratch: buffer,
-                        rows: min(lanes, queries - first), next: queries % lanes == 0 && query.count >= 1 << 20 ? features(q + nextAt) : nil)
+                        rows: min(lanes, queries - item % tiles * lanes), next: next)
                 }
             }
         }

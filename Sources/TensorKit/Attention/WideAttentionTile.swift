@@ -31,9 +31,10 @@ struct WideAttentionTile<Number: AttentionNumber> {
     /// - Parameters:
     ///   - query: the first query of the tile, features of this head.
     ///   - context: keys and values.
-    ///   - result: of the first query, features of this head.
+    ///   - result: gets what the queries find, features of this head.
     ///   - scratch: as many floats as `scratch` says.
     ///   - rows: 1 to 64.
+    ///   - next: as many queries that come next; they and this tile's place in the result are asked for meanwhile. Or nil.
     func run(
         query: HeadFeatures, context: AttentionContext<Number>, result: HeadFeatures,
         scratch: UnsafeMutablePointer<Float>, rows: Int, next: HeadFeatures?
@@ -52,12 +53,13 @@ struct WideAttentionTile<Number: AttentionNumber> {
         totals.update(repeating: 0, count: lanes)
         tops.update(repeating: -1e30, count: lanes)
         let blocks = (context.keys + Self.block - 1) / Self.block
-        let asked = next == nil ? 0 : (lanes + blocks - 1) / blocks
         for start in Swift.stride(from: 0, to: context.keys, by: Self.block) {
-            let row = start / Self.block * asked
-            for row in row..<min(rows, row + asked) {
-                result.prefetch(row)
-                next?.prefetch(row)
+            if let next {
+                let number = start / Self.block
+                for row in rows * number / blocks..<rows * (number + 1) / blocks {
+                    result.prefetch(row)
+                    next.prefetch(row)
+                }
             }
             let count = min(Self.block, context.keys - start)
             let keys = context.keyWords + start * words
@@ -151,18 +153,20 @@ struct WideAttentionTile<Number: AttentionNumber> {
         }
         if count % 2 == 1 { even = VectorMath.maximum(even, scores.lanes((count - 1) * lanes)) }
         let new = VectorMath.maximum(even, odd)
-        var sum = Lanes.zero
+        var (sum, ill) = (Lanes.zero, Lanes.zero)
         let (nothing, highest) = (Lanes(repeating: Number.nothing), new - Number.unit)
         for row in Swift.stride(from: 0, to: count, by: 2) {
             let a = VectorMath.maximum(scores.lanes(row * lanes) - highest, nothing)
             // The last key of an odd number has nobody beside it.
             let b = row + 1 < count ? VectorMath.maximum(scores.lanes((row + 1) * lanes) - highest, nothing) : nothing
             sum = Number.weigh(a, b, row, apart: lanes, weights, adding: sum)
+            // Nought times what is not a number is not one either; its weight may be.
+            ill = VectorMath.multiplyAdd(a + b, .zero, ill)
         }
         let scaling = FloatNumber.exp2((old - new) / Number.doubling)
         top.store(new, 0)
         factor.store(scaling, 0)
-        total.store(VectorMath.multiplyAdd(total.lanes(0), scaling, sum), 0)
+        total.store(VectorMath.multiplyAdd(total.lanes(0), scaling, sum) + ill, 0)
     }
 
     private func rescale(_ sums: UnsafeMutablePointer<Float>, _ factors: UnsafeMutablePointer<Float>) {

@@ -52,7 +52,7 @@ enum BrainMath {
         return x * VectorMath.multiplyAdd(p, t, Lanes(repeating: 0.5))
     }
 
-    /// 2 to the power x / 128 - 127, within 0.7 %, of an even row with those of the row after it; for x from 128 to 32640, and zero below 1.
+    /// 2 to the power x / 128 - 127, within 0.7 %, of an even row with those of the row after it; for x from 128 to below 32640, and zero below 1.
     @_transparent
     static func powers(_ even: Lanes, _ odd: Lanes) -> Words { w2w_brain_powers(even, odd) }
 }

@@ -200,7 +200,8 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
 
     @inline(__always)
     private func six(_ sink: inout Sink) {
-        var (r0, r1, r2, r3, r4, r5) = (WordRow(from: sink.start), WordRow(from: sink.start), WordRow(from: sink.start), WordRow(from: sink.start), WordRow(from: sink.start), WordRow(from: sink.start))
+        let start = WordRow(from: sink.start)
+        var (r0, r1, r2, r3, r4, r5) = (start, start, start, start, start, start)
         let a3 = a + 3 * stride
         each { k, b in
             add(&r0, a[k], b)
@@ -217,7 +218,8 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
 
     @inline(never)
     private func four(_ sink: inout Sink) {
-        var (r0, r1, r2, r3) = (WordRow(from: sink.start), WordRow(from: sink.start), WordRow(from: sink.start), WordRow(from: sink.start))
+        let start = WordRow(from: sink.start)
+        var (r0, r1, r2, r3) = (start, start, start, start)
         each { k, b in
             add(&r0, a[k], b)
             add(&r1, a[k + stride], b)
