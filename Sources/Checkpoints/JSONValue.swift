@@ -63,6 +63,8 @@ struct JSONParser {
     /// Parses exactly one value; anything but white space behind it is an error.
     static func parse(_ bytes: UnsafeRawBufferPointer) throws(Failure) -> JSONValue {
         var parser = JSONParser(bytes)
+        // The mark that some editors put before UTF-8.
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { parser.position = 3 }
         let value = try parser.value()
         parser.skipSpace()
         if parser.position < bytes.count { throw parser.failure("text after the end of the value") }

@@ -111,6 +111,29 @@ func withModelCopy(_ body: (URL) throws -> Void) throws {
         }
     }
 
+    @Test func shardsWithoutTheirIndexAreNamed() throws {
+        try withModelCopy { url in
+            let index = "unet/diffusion_pytorch_model.safetensors.index.json"
+            try FileManager.default.removeItem(at: url.appendingPathComponent(index))
+            let text = message { try ModelFolder(url).loadUNet() }
+            #expect(
+                text.contains(
+                    "\(index): the index of the shards of unet (diffusion_pytorch_model-00001-of-00003.safetensors is one)")
+                    && text.contains("is missing"), "\(text)")
+        }
+    }
+
+    /// As editors on Windows write text.
+    @Test func aByteOrderMarkIsPassedOver() throws {
+        try withModelCopy { url in
+            for file in ["unet/config.json", "model_index.json"] {
+                let place = url.appendingPathComponent(file)
+                try (Data([0xEF, 0xBB, 0xBF]) + Data(contentsOf: place)).write(to: place)
+            }
+            #expect(try ModelFolder(url).unetConfiguration == ModelFolder(fixture("small")).unetConfiguration)
+        }
+    }
+
     @Test func weightsOfAnotherShapeAreListed() throws {
         try withModelCopy { url in
             let config = url.appendingPathComponent("unet/config.json")

@@ -221,6 +221,12 @@ enum PartWeights {
         let files = ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).sorted()
         let found = files.compactMap { file in rank(file, names: names).map { (rank: $0, file: file) } }
         guard let best = found.min(by: { ($0.rank, $0.file) < ($1.rank, $1.file) }) else {
+            if let shard = files.first(where: { file in names.contains { file.hasPrefix($0) } && file.contains("-of-") }) {
+                let ending = shard.hasSuffix(".bin") ? ".bin" : ".safetensors"
+                throw StableDiffusionError.missingFile(
+                    path: folder.appendingPathComponent(names[0] + ending + ".index.json").path,
+                    role: "the index of the shards of \(folder.lastPathComponent) (\(shard) is one)")
+            }
             throw StableDiffusionError.missingFile(
                 path: folder.appendingPathComponent(names[0] + ".safetensors").path, role: role)
         }
