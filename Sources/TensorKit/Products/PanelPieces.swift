@@ -18,7 +18,7 @@ struct PanelPieces {
     }
 
     /// Words of prepared rows that leave room for weights and sums in the second cache.
-    private static let held = 176 << 10
+    private static let held = 184 << 10
 
     private let channels, depth, taps, pieces: Int
     let order: Order
@@ -30,8 +30,9 @@ struct PanelPieces {
     /// - Parameters:
     ///   - panels: the weights.
     ///   - source: of the rows.
+    ///   - rows: how many there are.
     ///   - isGated: whether two panels meet at once, which needs their finished sums.
-    init(_ panels: WeightPanels, _ source: PanelProduct.Source, isGated: Bool) {
+    init(_ panels: WeightPanels, _ source: PanelProduct.Source, rows: Int, isGated: Bool) {
         let chunk = PanelProduct.chunk(panels.number)
         let count = (panels.channels + chunk - 1) / chunk
         channels = panels.channels
@@ -40,10 +41,17 @@ struct PanelPieces {
         if panels.number == .float32, case .matrix = source { areInPlace = true } else { areInPlace = false }
         pieces = taps * count
         let words = pieces * depth / (panels.number == .bfloat16 ? 2 : 1)
-        order = areInPlace || isGated ? .panelByPanel : .pieceByPiece
+        // Few rows wait for their weights, which come fastest from one end of memory to the other.
+        let areFew = rows <= 24 && rows * words <= Self.held
+        order = areInPlace || isGated || areFew ? .panelByPanel : .pieceByPiece
         blockRows =
-            order == .panelByPanel && !areInPlace
-            ? min(PanelProduct.rowBlock, max(12, Self.held / words / 12 * 12)) : PanelProduct.rowBlock
+            if areFew {
+                (rows + 11) / 12 * 12
+            } else if order == .panelByPanel && !areInPlace {
+                min(PanelProduct.rowBlock, max(12, Self.held / words / 12 * 12))
+            } else {
+                PanelProduct.rowBlock
+            }
     }
 
     /// Words of all pieces that are prepared at once.

@@ -52,7 +52,7 @@ struct PanelProduct {
         let threads = rows * panels.inputs * panels.outputs < 1 << 18 ? 1 : Parallel.threads
         let splitsRows = rows >= 96 * Parallel.threads || count < Parallel.threads
         let parts = splitsRows ? min(threads, (rows + 11) / 12) : min(threads, count)
-        let pieces = PanelPieces(panels, source, isGated: isGated)
+        let pieces = PanelPieces(panels, source, rows: rows, isGated: isGated)
         let wordCount = pieces.bufferWords
         let size = wordCount + HalfTile.scratch / 2 + pieces.blockRows * 2 * WeightPanels.width
         let streams =
