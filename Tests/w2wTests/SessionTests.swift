@@ -189,7 +189,7 @@ import Testing
         try await Task.sleep(for: .milliseconds(200))
         session.send("1f")
         session.signal(signal)
-        #expect(try await session.waitForExit(timeout: .seconds(3)) == .exited(0))
+        #expect(try await session.waitForExit(timeout: .seconds(15)) == .exited(0))
         #expect(session.settingsAreRestored)
 
         let again = try ExplorerProgram(home: home)
