@@ -283,7 +283,7 @@ import Testing
         story.press(.enter)
         let settings = try #require(story.step?.settings)
         #expect(settings.width == width && settings.height == height)
-        if width == 128 { #expect(story.toast.contains("sides are 32 to 2048")) }
+        #expect(story.toast.contains(width == 128 ? "sides are 32 to 2048" : "this space draws at 128×128"))
     }
 
     @Test("the list is ordered, filtered and unfolded, and keeps the chosen axis")

@@ -127,9 +127,11 @@ extension ExplorerModel {
             guard (1...2).contains(sides.count), sides.allSatisfy({ $0 % 8 == 0 && (32...2048).contains($0) }) else {
                 return refuse("“\(text)”: sides are 32 to 2048, divisible by 8, as 512x512")
             }
-            return setSettings("\(sides[0])×\(sides.last ?? sides[0])") { settings in
-                (settings.width, settings.height) = (sides[0], sides.last ?? sides[0])
+            let (width, height) = (sides[0], sides.last ?? sides[0])
+            if let own = index?.description.defaults, (own.width, own.height) != (width, height) {
+                say("this space draws at \(own.width)×\(own.height); larger, it may draw several faces")
             }
+            return setSettings("\(width)×\(height)") { ($0.width, $0.height) = (width, height) }
         case .guidance:
             guard !text.isEmpty else { return [] }
             guard let value = Float(text.replacing(",", with: ".")), value.isFinite, value >= 0, value <= 30 else {
