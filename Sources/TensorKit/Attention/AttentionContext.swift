@@ -10,8 +10,6 @@ struct AttentionContext<Number: AttentionNumber> {
     /// The largest length of a key.
     private(set) var longest: Float = 0
     private let width, words: Int
-    /// Rows that are asked for ahead of their use.
-    private static var ahead: Int { 16 }
     private let scratch: UnsafeMutablePointer<UInt32>
 
     /// Words for keys, values and for turning.
@@ -46,17 +44,12 @@ struct AttentionContext<Number: AttentionNumber> {
         let average = UnsafeMutableRawPointer(scratch + 512).assumingMemoryBound(to: Float.self)
         for c in stride(from: 0, to: width, by: 16) {
             var sum = Lanes.zero
-            for j in 0..<keys {
-                if c == 0 { key.prefetch(min(j + Self.ahead, keys - 1)) }
-                sum += key.lanes(j, c)
-            }
+            for j in 0..<keys { sum += key.lanes(j, c) }
             average.store(sum / Float(keys), c)
         }
         var longest: Float = 0
         for j in 0..<keys {
             var squares = Lanes.zero
-            key.prefetch(min(j + Self.ahead, keys - 1))
-            value.prefetch(j)
             for c in stride(from: 0, to: width, by: 16) {
                 let x = key.lanes(j, c) - average.lanes(c)
                 squares = VectorMath.multiplyAdd(x, x, squares)
