@@ -32,6 +32,11 @@ public struct GenerationSettings: Sendable, Hashable, Codable {
     /// Pixels, divisible by 8.
     public var height: Int
 
+    /// Whether pictures may have a side of so many pixels.
+    public static func allows(side: Int) -> Bool { side % 8 == 0 && (32...2048).contains(side) }
+    /// Which sides pictures may have, in words.
+    public static let sidesInWords = "32 to 2048 pixels, divisible by 8"
+
     public init(
         prompt: String, negativePrompt: String = "", seed: UInt64, steps: Int, guidance: Float, scheduler: SchedulerName,
         width: Int, height: Int

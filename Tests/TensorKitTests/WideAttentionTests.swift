@@ -114,6 +114,11 @@ import Testing
             }
         }
         #expect(numbers(0, 0) == (0, 0))
+        // With and without a table the same: another machine draws the same picture.
+        for f in 0..<128 {
+            let mantissa = Double((f * (729138 + f * (1857 + f * 5)) + (1 << 19)) >> 20)
+            #expect(numbers(Float(127 * 128 + f), 0).0 == 1 + mantissa / 128, "fraction \(f)")
+        }
         #expect(numbers(BrainNumber.unit, BrainNumber.nothing) == (1, 0))
     }
 

@@ -224,8 +224,7 @@ extension ExplorerModel {
         case .openFrame: return openFrame()
 
         case .typeValue, .typeSeed, .prompt, .negativePrompt, .steps, .pictureSize, .guidance, .typeFrames, .findAxes,
-            .findPeople, .findSaved,
-            .keepNamed, .keepDirection, .rename, .export, .exportStrip, .exportAnimation:
+            .findPeople, .findSaved, .keepNamed, .keepDirection, .rename, .export, .exportStrip, .exportAnimation:
             editor = makeEditor(command)
         }
         return []

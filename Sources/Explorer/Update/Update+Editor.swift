@@ -124,8 +124,8 @@ extension ExplorerModel {
         case .pictureSize:
             guard !text.isEmpty else { return [] }
             let sides = text.split { !$0.isASCII || !$0.isNumber }.map { Int($0) ?? 0 }
-            guard (1...2).contains(sides.count), sides.allSatisfy({ $0 % 8 == 0 && (32...2048).contains($0) }) else {
-                return refuse("“\(text)”: sides are 32 to 2048, divisible by 8, as 512x512")
+            guard (1...2).contains(sides.count), sides.allSatisfy(GenerationSettings.allows(side:)) else {
+                return refuse("“\(text)”: sides are \(GenerationSettings.sidesInWords), as 512x512")
             }
             let (width, height) = (sides[0], sides.last ?? sides[0])
             if let own = index?.description.defaults, (own.width, own.height) != (width, height) {

@@ -34,8 +34,8 @@ struct GenerationOptions: ParsableArguments {
         if let guidance, !(0...50).contains(guidance) { throw ValidationError("'--guidance \(guidance)' is outside 0 to 50.") }
         for (name, side) in [("width", width), ("height", height)] {
             guard let side else { continue }
-            guard side % 8 == 0, (32...2048).contains(side) else {
-                throw ValidationError("'--\(name) \(side)' is not a size: 32 to 2048 pixels, divisible by 8.")
+            guard GenerationSettings.allows(side: side) else {
+                throw ValidationError("'--\(name) \(side)' is not a size: \(GenerationSettings.sidesInWords).")
             }
         }
     }
