@@ -2,6 +2,8 @@ import ImageCore
 
 /// What the engine tells of its jobs, delivered on the engine's queue.
 public enum EngineEvent: Sendable {
+    /// The first event of a job that leaves the queue: until then it waits behind others.
+    case began(JobID)
     case progress(JobID, Progress)
     case opened(JobID, SpaceDescription)
     /// How ordinary codes of the model in use are; does not come where there are too few identities to tell.
@@ -20,7 +22,8 @@ public enum EngineEvent: Sendable {
 
     public var job: JobID {
         switch self {
-        case .progress(let id, _), .opened(let id, _), .picture(let id, _), .thumbnail(let id, _), .sampled(let id, _),
+        case .began(let id), .progress(let id, _), .opened(let id, _), .picture(let id, _), .thumbnail(let id, _),
+            .sampled(let id, _),
             .directions(let id, _), .paced(let id, _), .typicality(let id, _), .compared(let id, _),
             .frame(let id, _), .finished(let id), .cancelled(let id), .failed(let id, _):
             id

@@ -79,6 +79,7 @@ import Testing
         func take(_ event: EngineEvent) {
             let word =
                 switch event {
+                case .began: "\(event.job.rawValue) began"
                 case .progress(_, let progress): "\(event.job.rawValue).\(progress.done)"
                 case .finished: "\(event.job.rawValue) finished"
                 case .cancelled: "\(event.job.rawValue) cancelled"
@@ -106,7 +107,7 @@ import Testing
         let queue = Self.makeQueue(Gate(open: true), listener)
         queue.submit(.sample(SampleRequest(count: 3, seed: 0)), as: JobID(1))
         listener.waitForEnds(1)
-        #expect(listener.words == ["1.1", "1.2", "1.3", "1 finished"])
+        #expect(listener.words == ["1 began", "1.1", "1.2", "1.3", "1 finished"])
         queue.shutDown()
     }
 
@@ -116,7 +117,7 @@ import Testing
         queue.submit(.sample(SampleRequest(count: 0, seed: 0)), as: JobID(1))
         queue.submit(.sample(SampleRequest(count: 1, seed: 0)), as: JobID(2))
         listener.waitForEnds(2)
-        #expect(listener.words == ["1 failed no: Unusable()", "2.1", "2 finished"])
+        #expect(listener.words == ["1 began", "1 failed no: Unusable()", "2 began", "2.1", "2 finished"])
         queue.shutDown()
     }
 
@@ -131,7 +132,10 @@ import Testing
         queue.submit(JobTableTests.command("preview"), as: JobID(3))
         gate.openForGood()
         listener.waitForEnds(3)
-        #expect(listener.words == ["1.1", "2 cancelled", "1.2", "1 cancelled", "3.1", "3.2", "3.3", "3.4", "3 finished"])
+        #expect(
+            listener.words == [
+                "1 began", "1.1", "2 cancelled", "1.2", "1 cancelled", "3 began", "3.1", "3.2", "3.3", "3.4", "3 finished",
+            ])
         queue.shutDown()
     }
 
@@ -144,7 +148,10 @@ import Testing
         queue.submit(JobTableTests.command("preview"), as: JobID(2))
         gate.openForGood()
         listener.waitForEnds(2)
-        #expect(listener.words == ["1.1", "2.1", "2.2", "2.3", "2.4", "2 finished", "1.2", "1.3", "1.4", "1 finished"])
+        #expect(
+            listener.words == [
+                "1 began", "1.1", "2 began", "2.1", "2.2", "2.3", "2.4", "2 finished", "1.2", "1.3", "1.4", "1 finished",
+            ])
         queue.shutDown()
     }
 
@@ -158,7 +165,7 @@ import Testing
         queue.cancel(JobID(1))
         gate.openForGood()
         listener.waitForEnds(1)
-        #expect(listener.words == ["1.1", "1 cancelled"])
+        #expect(listener.words == ["1 began", "1.1", "1 cancelled"])
         queue.shutDown()
     }
 
@@ -172,7 +179,7 @@ import Testing
         queue.submit(.sample(SampleRequest(count: 1, seed: 0)), as: JobID(2))
         gate.openForGood()
         listener.waitForEnds(2)
-        #expect(listener.words == ["1.1", "1 cancelled", "2.1", "2 finished"])
+        #expect(listener.words == ["1 began", "1.1", "1 cancelled", "2 began", "2.1", "2 finished"])
         queue.shutDown()
     }
 
@@ -185,7 +192,7 @@ import Testing
             if number % 7 == 0 { queue.cancel(JobID(UInt64(number - 3))) }
         }
         listener.waitForEnds(1000)
-        let ends = listener.words.filter { $0.contains(" ") }.map { $0.split(separator: " ")[0] }
+        let ends = listener.words.filter { $0.contains(" ") && !$0.hasSuffix("began") }.map { $0.split(separator: " ")[0] }
         #expect(ends.count == 1000)
         #expect(Set(ends).count == 1000)
         #expect(listener.threads.withLock(\.count) == 1)

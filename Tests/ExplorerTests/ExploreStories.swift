@@ -1,4 +1,5 @@
 import EngineAPI
+import Foundation
 import ImageCore
 import ScreenModel
 import Testing
@@ -173,6 +174,27 @@ import Testing
         story.send(.engine(.finished(second.id)))
         #expect(story.model.preview.phase == .finished)
         #expect(story.frame.placements.first?.isDraft == false)
+    }
+
+    @Test("queued until the engine has begun, then rendering: the preview's edge alone says it")
+    func queuedOrRendering() throws {
+        func count(_ word: String) -> Int { story.screen.components(separatedBy: word).count - 1 }
+        var story = Story()
+        story.send(.input(.graphics(.sixel, note: nil)))
+        story.open()
+        let first = try #require(story.model.preview.job)
+        #expect(count("queued") == 1 && count("rendering") == 0)
+        // The first evaluation of a slow model takes long and has told nothing of its progress yet.
+        story.send(.engine(.began(first)))
+        #expect(count("queued") == 0 && count("rendering") == 1)
+        story.finishPreview()
+        story.press(.right)
+        #expect(count("queued") == 1 && count("rendering") == 0 && count("stale") == 1)
+        // An older job's beginning is not this one's.
+        story.send(.engine(.began(first)))
+        #expect(count("queued") == 1)
+        story.send(.engine(.began(try #require(story.model.preview.job))))
+        #expect(count("queued") == 0 && count("rendering") == 1 && count("stale") == 1)
     }
 
     @Test("drafts are dropped, finished faces kept")

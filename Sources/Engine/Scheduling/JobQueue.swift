@@ -121,6 +121,7 @@ final class JobQueue: @unchecked Sendable {
                 run = known
             } else {
                 guard let command = shared.withLock({ $0.table.command(of: id) }) else { return }
+                events(.began(id))
                 run = try theRunner().begin(command)
                 runs[id] = run
             }

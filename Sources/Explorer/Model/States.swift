@@ -40,6 +40,8 @@ struct Preview: Sendable {
     var phase: Phase = .idle
     /// The job under way for it.
     var job: JobID?
+    /// Whether the engine works on it, not still on something else.
+    var hasBegun = false
     var progress: Progress?
 
     /// Whether the full picture was asked for although drafts are enough otherwise.

@@ -32,6 +32,7 @@ extension ExplorerModel {
             }
             if id == preview.job { preview.progress = progress }
             if id == morph.job { morph.progress = progress }
+        case .began: if id == preview.job { preview.hasBegun = true }
         case .finished: ended(id)
         case .cancelled: cancelled(id)
         case .failed(_, let failure): failed(id, purpose, failure)
@@ -209,6 +210,7 @@ extension ExplorerModel {
         }
         let id = newJob(.preview(request))
         preview.job = id
+        preview.hasBegun = false
         preview.phase = .rendering
         return [.submit(.preview(request), as: id)]
     }

@@ -245,11 +245,11 @@ extension ExplorerModel {
         return room >= 4 ? ["Preview", TextWidth.truncate(short, to: room), tag] : ["Preview", tag]
     }
 
-    /// What the picture is: of what is wanted and finished or not, or of what was wanted before.
+    /// What the picture is: of what is wanted and finished or not, or of what was wanted before. What is done about it says the edge alone.
     private var previewTag: String {
-        guard preview.shown != nil else { return preview.phase == .rendering && preview.progress == nil ? "queued" : "" }
+        guard preview.shown != nil else { return "" }
         guard preview.isStale else { return preview.isDraft ? "draft" : "final" }
-        return preview.phase == .rendering && preview.progress == nil ? "stale, queued" : "stale"
+        return "stale"
     }
 
     private func drawPreviewEdge(on canvas: inout Canvas, in rect: Rect) {
@@ -258,7 +258,8 @@ extension ExplorerModel {
             // Until the models are loaded that is what the picture waits for.
             let progress = loading ?? preview.progress
             if let progress, progress.total > 0 { canvas.progress(Double(progress.done) / Double(progress.total), on: rect) }
-            var words = progress.map { "\($0.activity) \($0.amount(between: "/"))" } ?? "rendering"
+            var words =
+                progress.map { "\($0.activity) \($0.amount(between: "/"))" } ?? (preview.hasBegun ? "rendering" : "queued")
             if let left = progress?.secondsLeft, left >= 1 {
                 words += " · \(Format.duration(left)) left"
             } else if !preview.isStale, let seconds = preview.seconds {
