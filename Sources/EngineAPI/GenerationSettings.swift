@@ -22,9 +22,9 @@ public struct GenerationSettings: Sendable, Hashable, Codable {
     public var negativePrompt: String
     /// Seed of the first noise, as for `torch.manual_seed`.
     public var seed: UInt64
-    /// Denoising steps, at least 1.
+    /// Denoising steps, in `stepRange`.
     public var steps: Int
-    /// Classifier-free guidance scale; 1 means none (and one U-Net evaluation a step instead of two).
+    /// Classifier-free guidance scale, in `guidanceRange`; 1 means none (and one U-Net evaluation a step instead of two).
     public var guidance: Float
     public var scheduler: SchedulerName
     /// Pixels, divisible by 8.
@@ -32,6 +32,14 @@ public struct GenerationSettings: Sendable, Hashable, Codable {
     /// Pixels, divisible by 8.
     public var height: Int
 
+    /// How many denoising steps a person may ask for: as many as a model is trained in.
+    public static let stepRange = 1...1000
+    /// Which steps a person may ask for, in words.
+    public static let stepsInWords = "\(stepRange.lowerBound) to \(stepRange.upperBound)"
+    /// Which guidance scales a person may ask for.
+    public static let guidanceRange: ClosedRange<Float> = 0...50
+    /// Which guidance scales a person may ask for, in words.
+    public static let guidanceInWords = "\(Int(guidanceRange.lowerBound)) to \(Int(guidanceRange.upperBound))"
     /// Whether pictures may have a side of so many pixels.
     public static func allows(side: Int) -> Bool { side % 8 == 0 && (32...2048).contains(side) }
     /// Which sides pictures may have, in words.

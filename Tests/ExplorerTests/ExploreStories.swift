@@ -308,6 +308,25 @@ import Testing
         #expect(story.toast.contains(width == 128 ? "sides are 32 to 2048" : "this space draws at 128×128"))
     }
 
+    @Test(
+        "steps and guidance have the limits of the command line",
+        arguments: [
+            ("steps", "1000", true), ("steps", "1001", false), ("steps", "0", false), ("guidance", "50", true),
+            ("guidance", "50.1", false), ("guidance", "-1", false), ("guidance", "nan", false), ("guidance", "0", true),
+        ])
+    func limits(command: String, text: String, isTaken: Bool) throws {
+        var story = Story.opened()
+        let before = try #require(story.step?.settings)
+        story.effects = story.model.perform(command == "steps" ? .steps : .guidance)
+        let words = command == "steps" ? GenerationSettings.stepsInWords : GenerationSettings.guidanceInWords
+        #expect(story.screen.contains(words))
+        story.type(text)
+        story.press(.enter)
+        let settings = try #require(story.step?.settings)
+        #expect((settings != before) == isTaken)
+        #expect(isTaken || story.toast.hasSuffix(words))
+    }
+
     @Test("the list is ordered, filtered and unfolded, and keeps the chosen axis")
     func list() {
         var story = Story.opened()

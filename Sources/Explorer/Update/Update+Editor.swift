@@ -18,12 +18,14 @@ extension ExplorerModel {
         case .typeSeed: return LineEditor(.seed, label: "seed", example: "\(settings.seed)")
         case .prompt: return LineEditor(.prompt, label: "prompt", text: settings.prompt)
         case .negativePrompt: return LineEditor(.negativePrompt, label: "negative prompt", text: settings.negativePrompt)
-        case .steps: return LineEditor(.steps, label: "steps", example: "\(settings.steps), 1 to 200")
+        case .steps: return LineEditor(.steps, label: "steps", example: "\(settings.steps), \(GenerationSettings.stepsInWords)")
         case .pictureSize:
             return LineEditor(
                 .pictureSize, label: "size", example: "\(settings.width)x\(settings.height), sides divisible by 8")
         case .guidance:
-            return LineEditor(.guidance, label: "guidance", example: "\(Format.fixed(settings.guidance, 1)); 1 is none")
+            return LineEditor(
+                .guidance, label: "guidance",
+                example: "\(Format.fixed(settings.guidance, 1)), \(GenerationSettings.guidanceInWords); 1 is none")
         case .typeFrames: return LineEditor(.frames, label: "frames", example: "\(morph.count), 2 to 65")
         case .findAxes: return LineEditor(.findAxes, label: "find", text: axes.query, example: "an attribute, as beard")
         case .findPeople:
@@ -119,7 +121,9 @@ extension ExplorerModel {
         case .negativePrompt: return setSettings("negative prompt") { $0.negativePrompt = text }
         case .steps:
             guard !text.isEmpty else { return [] }
-            guard let steps = Int(text), (1...200).contains(steps) else { return refuse("“\(text)”: steps are 1 to 200") }
+            guard let steps = Int(text), GenerationSettings.stepRange.contains(steps) else {
+                return refuse("“\(text)”: steps are \(GenerationSettings.stepsInWords)")
+            }
             return setSettings("\(steps) steps") { $0.steps = steps }
         case .pictureSize:
             guard !text.isEmpty else { return [] }
@@ -134,8 +138,8 @@ extension ExplorerModel {
             return setSettings("\(width)×\(height)") { ($0.width, $0.height) = (width, height) }
         case .guidance:
             guard !text.isEmpty else { return [] }
-            guard let value = Float(text.replacing(",", with: ".")), value.isFinite, value >= 0, value <= 30 else {
-                return refuse("“\(text)”: guidance is 0 to 30")
+            guard let value = Float(text.replacing(",", with: ".")), GenerationSettings.guidanceRange.contains(value) else {
+                return refuse("“\(text)”: guidance is \(GenerationSettings.guidanceInWords)")
             }
             return setSettings("guidance \(Format.fixed(value, 1))") { $0.guidance = value }
         case .frames:

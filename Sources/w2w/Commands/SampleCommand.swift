@@ -48,7 +48,7 @@ struct SampleCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Seed of the first noise of every picture; without it the space's.", valueName: "n"))
     var noiseSeed: UInt64?
 
-    @Option(help: ArgumentHelp("Denoising steps, 1 to 1000.", valueName: "n"))
+    @Option(help: ArgumentHelp("Denoising steps, \(GenerationSettings.stepsInWords).", valueName: "n"))
     var steps: Int?
 
     @Option(help: ArgumentHelp("What to draw, instead of the space's prompt.", valueName: "text"))
@@ -58,7 +58,9 @@ struct SampleCommand: ParsableCommand {
         guard (1...999).contains(count) else { throw ValidationError("'--count \(count)' is outside 1 to 999.") }
         guard (0...3).contains(temperature) else { throw ValidationError("'--temperature \(temperature)' is outside 0 to 3.") }
         guard (0...2).contains(truncation) else { throw ValidationError("'--truncation \(truncation)' is outside 0 to 2.") }
-        if let steps, !(1...1000).contains(steps) { throw ValidationError("'--steps \(steps)' is outside 1 to 1000.") }
+        if let steps, !GenerationSettings.stepRange.contains(steps) {
+            throw ValidationError("'--steps \(steps)' is outside \(GenerationSettings.stepsInWords).")
+        }
     }
 
     func run() throws {

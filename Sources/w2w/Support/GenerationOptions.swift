@@ -14,10 +14,13 @@ struct GenerationOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Seed of the first noise, as for torch.manual_seed.", valueName: "n"))
     var seed: UInt64?
 
-    @Option(help: ArgumentHelp("Denoising steps, 1 to 1000.", valueName: "n"))
+    @Option(help: ArgumentHelp("Denoising steps, \(GenerationSettings.stepsInWords).", valueName: "n"))
     var steps: Int?
 
-    @Option(help: ArgumentHelp("Classifier-free guidance scale, 0 to 50; 1 means none and is twice as fast.", valueName: "x"))
+    @Option(
+        help: ArgumentHelp(
+            "Classifier-free guidance scale, \(GenerationSettings.guidanceInWords); 1 means none and is twice as fast.",
+            valueName: "x"))
     var guidance: Float?
 
     @Option(help: "Sampler.")
@@ -30,8 +33,12 @@ struct GenerationOptions: ParsableArguments {
     var height: Int?
 
     func validate() throws {
-        if let steps, !(1...1000).contains(steps) { throw ValidationError("'--steps \(steps)' is outside 1 to 1000.") }
-        if let guidance, !(0...50).contains(guidance) { throw ValidationError("'--guidance \(guidance)' is outside 0 to 50.") }
+        if let steps, !GenerationSettings.stepRange.contains(steps) {
+            throw ValidationError("'--steps \(steps)' is outside \(GenerationSettings.stepsInWords).")
+        }
+        if let guidance, !GenerationSettings.guidanceRange.contains(guidance) {
+            throw ValidationError("'--guidance \(guidance)' is outside \(GenerationSettings.guidanceInWords).")
+        }
         for (name, side) in [("width", width), ("height", height)] {
             guard let side else { continue }
             guard GenerationSettings.allows(side: side) else {
