@@ -94,7 +94,7 @@ public struct TensorEntry: Sendable {
     public var stored: WeightSource.Stored {
         WeightSource.Stored(
             read: { self.copy($0, into: $1) },
-            release: { if isContiguous { file.letGo(offset..<(offset + byteCount)) } })
+            release: { if isContiguous { file.letGo(offset..<(offset + byteCount)) } }, isHalf: elementType == .float16)
     }
 
     /// All elements as float32, in a new tensor of the same shape.

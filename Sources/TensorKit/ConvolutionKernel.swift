@@ -28,6 +28,14 @@ public enum ConvolutionAlgorithm: String, Sendable {
     case brainWinograd
     /// `winograd2` with such products.
     case brainWinograd2
+    /// `winograd` with weights that are kept as the model has them and turned at use (`KernelPanels`).
+    case turning
+    /// `winograd2` with such weights.
+    case turning2
+    /// `brainWinograd` with such weights.
+    case brainTurning
+    /// `brainWinograd2` with such weights.
+    case brainTurning2
 
     /// The numbers that our own direct products are made of.
     var direct: PanelNumber? {
@@ -43,11 +51,18 @@ public enum ConvolutionAlgorithm: String, Sendable {
         switch self {
         case .halfWinograd: (.binary16, .four)
         case .halfWinograd2: (.binary16, .two)
-        case .brainWinograd: (.bfloat16, .four)
-        case .brainWinograd2: (.bfloat16, .two)
-        case .winograd: (.float32, .four)
-        case .winograd2: (.float32, .two)
+        case .brainWinograd, .brainTurning: (.bfloat16, .four)
+        case .brainWinograd2, .brainTurning2: (.bfloat16, .two)
+        case .winograd, .turning: (.float32, .four)
+        case .winograd2, .turning2: (.float32, .two)
         default: nil
+        }
+    }
+    /// Whether the weights of Winograd's filtering are turned at use.
+    var turnsKernels: Bool {
+        switch self {
+        case .turning, .turning2, .brainTurning, .brainTurning2: true
+        default: false
         }
     }
 }
@@ -64,7 +79,7 @@ public final class ConvolutionKernel {
             if precision != oldValue { packed.removeAll() }
         }
     }
-    /// Positions of a batch's images from which on Winograd's larger layouts of the weight are worth their memory.
+    /// Positions of a batch's images from which on layouts of the weight that Winograd turned are worth their memory.
     public var winogradFrom = fewestPositions
     /// By slot: a plan runs on one thread at a time.
     private let plans = (0..<Parallel.slots).map { _ in PlanCache<ConvolutionPlan.Key, ConvolutionPlan?>() }
@@ -138,7 +153,8 @@ public final class ConvolutionKernel {
         let y = Tensor(uninitialized: output)
         guard
             let plan = plan(
-                x.shape, hasBias: bias != nil, hasResidual: fusing && residual != nil,
+                x.shape, keepsHalf: precision == .fast || weight.isHalf, hasBias: bias != nil,
+                hasResidual: fusing && residual != nil,
                 activation: fusing ? activation : .identity,
                 trial: { $0.run(x, self.packed, weight, bias: bias, residual: fusing ? residual : nil, into: y) })
         else {
@@ -159,10 +175,12 @@ public final class ConvolutionKernel {
     }
 
     private func plan(
-        _ input: [Int], hasBias: Bool, hasResidual: Bool, activation: Activation, trial: (ConvolutionPlan) -> Void
+        _ input: [Int], keepsHalf: Bool, hasBias: Bool, hasResidual: Bool, activation: Activation,
+        trial: (ConvolutionPlan) -> Void
     ) -> ConvolutionPlan? {
         var key = ConvolutionPlan.Key(
-            input: input, hasBias: hasBias, hasResidual: hasResidual, activation: activation, algorithm: algorithm ?? .direct)
+            input: input, hasBias: hasBias, hasResidual: hasResidual, activation: activation, algorithm: algorithm ?? .direct,
+            keepsHalf: keepsHalf)
         let plans = plans[Parallel.slot]
         func made(_ algorithm: ConvolutionAlgorithm) -> ConvolutionPlan? {
             key.algorithm = algorithm
@@ -212,20 +230,31 @@ public final class ConvolutionKernel {
                 ? [.direct]
                 : !hasManyRows ? [.bfloat16, .halfStored] : [LinearKernel.fastestProducts == .bfloat16 ? .bfloat16 : .widened]
         if !isHalf && !hasHalfProducts && !hasManyRows && weights >= Self.largeCount { list.append(.panels) }
-        if hasHalfProducts {
-            // Winograd's layouts take 4 or 1.8 times the memory of direct weights: the larger one where there is much to multiply with it.
-            if geometry.isWinogradable && positions >= winogradFrom {
-                let isFour = hasManyRows && weights <= (input[1] * input[2] < 1024 ? 8 << 20 : 16 << 20)
-                list.append(
-                    number == .bfloat16 ? (isFour ? .brainWinograd : .brainWinograd2) : isFour ? .halfWinograd : .halfWinograd2)
+        if geometry.isWinogradable && positions >= Self.fewestPositions {
+            let products = number ?? (isHalf && !hasManyRows ? nil : .float32)
+            if let products, let filtering = winograd(input, products, weights: weights, isHalf: isHalf) {
+                list.append(filtering)
             }
-            return list
-        }
-        if geometry.isWinogradable && positions >= winogradFrom {
-            let isFour = hasManyRows && weights <= (positions < 1024 ? 4 << 20 : isHalf ? 6 << 20 : 8 << 20)
-            if isFour || !isHalf { list.append(isFour ? .winograd : .winograd2) }
         }
         return list
+    }
+
+    /// Winograd's filtering as it is fastest for products of these numbers; nil where its layout of the weight is not worth its memory.
+    private func winograd(_ input: [Int], _ products: PanelNumber, weights: Int, isHalf: Bool) -> ConvolutionAlgorithm? {
+        let positions = input[0] * input[1] * input[2]
+        // Turned weights take 4 or 1.8 times the memory of direct ones: only where there is much to multiply with them.
+        let most =
+            products != .float32
+            ? (input[1] * input[2] < 1024 ? 8 << 20 : 16 << 20) : positions < 1024 ? 4 << 20 : isHalf ? 6 << 20 : 8 << 20
+        let isFour = positions >= Self.manyRows && positions >= winogradFrom && weights <= most
+        let tiles = input[0] * ((input[1] + 3) / 4) * ((input[2] + 3) / 4)
+        // Turning weights at use costs what a dozen tiles cost with F(2 x 2), and half as many more with F(4 x 4).
+        let turnsAtUse = tiles <= 24 || !isFour
+        switch products {
+        case .binary16: return positions < winogradFrom ? nil : isFour ? .halfWinograd : .halfWinograd2
+        case .bfloat16: return !turnsAtUse ? .brainWinograd : tiles < 16 ? .brainTurning2 : .brainTurning
+        case .float32: return !turnsAtUse ? .winograd : tiles < 8 ? .turning2 : .turning
+        }
     }
 
     /// From this number of weights on it matters how they come from memory.

@@ -6,16 +6,20 @@ public struct WeightSource: @unchecked Sendable {  // tensors are read only whil
         public let read: @Sendable (_ range: Range<Int>, _ target: UnsafeMutablePointer<Float>) -> Void
         /// Lets go of the memory behind them, which `read` brings back.
         public let release: @Sendable () -> Void
+        /// Whether all of them are half-precision numbers (IEEE 754 binary16), so that they can be kept as such without loss.
+        public let isHalf: Bool
 
         /// - Parameters:
         ///   - read: writes the elements of a range as float32; called from several threads at once.
         ///   - release: lets go of the memory behind them, which `read` brings back.
+        ///   - isHalf: whether all elements are half-precision numbers.
         public init(
             read: @escaping @Sendable (_ range: Range<Int>, _ target: UnsafeMutablePointer<Float>) -> Void,
-            release: @escaping @Sendable () -> Void
+            release: @escaping @Sendable () -> Void, isHalf: Bool = false
         ) {
             self.read = read
             self.release = release
+            self.isHalf = isHalf
         }
     }
 
@@ -58,6 +62,11 @@ public struct WeightSource: @unchecked Sendable {  // tensors are read only whil
 
     /// Number of elements.
     public var count: Int { shape.reduce(1, *) }
+
+    /// Whether all elements are known to be half-precision numbers.
+    var isHalf: Bool {
+        if case .stored(let stored) = content { stored.isHalf } else { false }
+    }
 
     /// The elements in memory: the tensor itself, or a new one.
     public func tensor() -> Tensor {

@@ -6,17 +6,19 @@ import Testing
 /// Winograd's convolutions against the plain loops, on every processor.
 @Suite struct WinogradTests {
     static let sizes = [
-        ConvolutionAlgorithm.winograd, .winograd2, .halfWinograd, .halfWinograd2, .brainWinograd, .brainWinograd2,
+        ConvolutionAlgorithm.winograd, .winograd2, .halfWinograd, .halfWinograd2, .brainWinograd, .brainWinograd2, .turning,
+        .turning2, .brainTurning,
+        .brainTurning2,
     ]
 
     /// Rounding shows up to four times as much as in direct products of sixteen-bit numbers. A tap or channel that is left out shows more.
     static func tolerance(_ algorithm: ConvolutionAlgorithm) -> Float {
         switch algorithm {
-        case .winograd: 1e-5
-        case .winograd2: 5e-6
+        case .winograd, .turning: 1e-5
+        case .winograd2, .turning2: 5e-6
         case .halfWinograd: 1.5e-2
-        case .brainWinograd: 2.5e-2
-        case .brainWinograd2: 8e-3
+        case .brainWinograd, .brainTurning: 2.5e-2
+        case .brainWinograd2, .brainTurning2: 8e-3
         default: 5e-3
         }
     }
@@ -56,11 +58,44 @@ import Testing
             PlainKernels.convolution(
                 x, weight: weight, bias: nil, geometry: kernel.geometry), tolerance: Self.tolerance(algorithm),
             "\(input) without bias")
-        #expect(
-            kernel.layoutBytes == (algorithm.winograd.map { $0.number.bytes * $0.turns.places } ?? 0) * input[3] * outputs + 4
-                * outputs
-                / WeightPanels.width
-        )
+        let perKernel = algorithm.turnsKernels ? 9 * 4 : algorithm.winograd.map { $0.number.bytes * $0.turns.places } ?? 0
+        #expect(kernel.layoutBytes == perKernel * input[3] * outputs + 4 * outputs / WeightPanels.width)
+    }
+
+    static let turning = [ConvolutionAlgorithm.turning, .turning2, .brainTurning, .brainTurning2]
+
+    /// Kept in half precision, half-precision weights of all sizes give bit for bit what they give in float32.
+    @Test(arguments: [Float(1e-6), 1, 3e4], turning) func halfWeightsAreKeptWithoutLoss(
+        _ size: Float, _ algorithm: ConvolutionAlgorithm
+    ) {
+        let (kernel, other) = (Self.convolution(48, 128, algorithm), Self.convolution(48, 128, algorithm))
+        let x = randomTensor([2, 7, 9, 48], seed: 1)
+        let weight = randomTensor(kernel.geometry.weightShape, seed: 2, scale: size)
+        for i in 0..<weight.count {
+            weight.pointer[i] = Float(Float16(max(-65504, min(65504, weight.pointer[i]))))
+        }
+        nonisolated(unsafe) let numbers = weight
+        let stored = WeightSource.Stored(
+            read: { $1.update(from: numbers.pointer + $0.lowerBound, count: $0.count) }, release: {}, isHalf: true)
+        let found = kernel.forward(x, weight: WeightSource(shape: weight.shape, version: 0, stored: stored))
+        let expected = other.forward(x, weight: weight, version: 0)
+        #expect((0..<found.count).allSatisfy { found.pointer[$0] == expected.pointer[$0] })
+        #expect(kernel.layoutBytes < other.layoutBytes * 6 / 10)
+    }
+
+    /// In fast mode any weights are kept in half precision, also those that it could not hold as they are.
+    @Test(arguments: [Float(1e-9), 1, 1e6], turning) func fastKeepsAllWeightsInHalf(
+        _ size: Float, _ algorithm: ConvolutionAlgorithm
+    ) {
+        let kernel = Self.convolution(64, 64, algorithm)
+        kernel.precision = .fast
+        let x = randomTensor([1, 8, 9, 64], seed: 1)
+        let weight = randomTensor(kernel.geometry.weightShape, seed: 2, scale: size)
+        expectClose(
+            kernel.forward(x, weight: weight, version: 0),
+            PlainKernels.convolution(x, weight: weight, bias: nil, geometry: kernel.geometry),
+            tolerance: max(1e-3, Self.tolerance(algorithm)), "\(size)")
+        #expect(kernel.layoutBytes == 9 * 2 * 64 * 64 + 4)
     }
 
     /// A result of more numbers than stay in the caches.

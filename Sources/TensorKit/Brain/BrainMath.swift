@@ -8,6 +8,10 @@ enum BrainMath {
     @_transparent
     static func narrow(_ x: Lanes) -> SIMD16<UInt16> { w2w_brain_narrow(x) }
 
+    /// Twice sixteen numbers one after the other, two to a word.
+    @_transparent
+    static func narrow(_ low: Lanes, _ high: Lanes) -> Words { w2w_brain_narrow_two(low, high) }
+
     /// Narrowed numbers, each in the lower half of a word.
     @_transparent
     static func words(_ x: Lanes) -> Words { w2w_brain_words(x) }

@@ -8,13 +8,15 @@ final class ConvolutionPlan {
         var hasResidual: Bool
         var activation: Activation
         var algorithm: ConvolutionAlgorithm
+        /// Whether kernels that are turned at use are kept in half precision.
+        var keepsHalf = false
     }
 
     /// nil where `panels`, `direct` or `winograd` do the work.
     private let primitive: DNNPrimitive?
     private let panels: PanelLayout?
     private let direct: WeightPanels?
-    private let winograd: WinogradPanels?
+    private let winograd: (layout: Winograd.Layout, turns: WinogradTurns)?
     /// The weight as files have it.
     private let plainWeights: DNN.Descriptor
     let kept: KeptWeights
@@ -30,7 +32,9 @@ final class ConvolutionPlan {
     var implementation: String {
         primitive?.implementation.appending(kept.isWidened ? ", widened" : "")
             ?? direct.map { "own \($0.number)" }
-            ?? winograd.map { "own \($0.panels.number), Winograd \($0.turns.results)" }
+            ?? winograd.map {
+                "own \($0.layout.number), Winograd \($0.turns.results)\(key.algorithm.turnsKernels ? ", turning" : "")"
+            }
             ?? "panels in bfloat16"
     }
 
@@ -52,11 +56,18 @@ final class ConvolutionPlan {
         }
         direct = nil
         if let (number, turns) = key.algorithm.winograd {
-            guard geometry.isWinogradable,
-                let own = WinogradPanels(
-                    number, outputs: geometry.outChannels, channels: geometry.inChannels, turns: turns)
-            else { return nil }
-            (winograd, panels, primitive, kept) = (own, nil, nil, KeptWeights(own.descriptor))
+            guard geometry.isWinogradable else { return nil }
+            let (outputs, channels) = (geometry.outChannels, geometry.inChannels)
+            let descriptor: DNN.Descriptor
+            if key.algorithm.turnsKernels {
+                let form = KernelPanels(number, kept: key.keepsHalf ? .binary16 : .float32, outputs: outputs, channels: channels)
+                guard let form else { return nil }
+                (winograd, descriptor) = ((.kernels(form), turns), form.descriptor)
+            } else {
+                guard let own = WinogradPanels(number, outputs: outputs, channels: channels, turns: turns) else { return nil }
+                (winograd, descriptor) = ((.turned(own.panels), turns), own.descriptor)
+            }
+            (panels, primitive, kept) = (nil, nil, KeptWeights(descriptor))
             isFused = key.activation == .identity
             return
         }
@@ -157,7 +168,8 @@ final class ConvolutionPlan {
                 into: .rows(y.pointer, adding: residual?.pointer))
         }
         if let winograd {
-            return Winograd.run(x, winograd, weights: weights, bias: bias, adding: residual, into: y)
+            return Winograd.run(
+                x, winograd.layout, winograd.turns, weights: weights, bias: bias, adding: residual, into: y)
         }
         if let residual { Kernels.copy(residual, into: y) }
         guard let panels else { return }

@@ -12,7 +12,26 @@ struct Winograd {
     /// Floats for one turn of sixteen channels or outputs.
     static let scratch = WinogradTurns.scratch
 
-    private let panels: WeightPanels
+    /// How the weights are laid out.
+    enum Layout {
+        /// Turned once, when they were laid out.
+        case turned(WeightPanels)
+        /// As they are, turned while they are multiplied.
+        case kernels(KernelPanels)
+
+        var number: PanelNumber {
+            switch self {
+            case .turned(let panels): panels.number
+            case .kernels(let kernels): kernels.number
+            }
+        }
+    }
+
+    /// Bytes of turned weights that leave room for sums and the next weights in the second cache.
+    private static let turnedBytes = 300 << 10
+
+    private let layout: Layout
+    private let number: PanelNumber
     private let turns: WinogradTurns
     private let samples, height, width, channels, outputs, tilesDown, tilesAcross: Int
     private let x, y: UnsafeMutablePointer<Float>
@@ -29,20 +48,21 @@ struct Winograd {
     /// y = conv(x) + bias + residual, for a convolution with one row and column of zeros around.
     /// - Parameters:
     ///   - x: [N, H, W, in]
-    ///   - panels: layout of the weights.
+    ///   - layout: of the weights.
+    ///   - turns: how many results at a time.
     ///   - weights: in this layout.
     ///   - bias: [out] or nil.
     ///   - residual: [N, H, W, out] or nil.
     ///   - y: [N, H, W, out]
     static func run(
-        _ x: Tensor, _ panels: WinogradPanels, weights: UnsafeMutableRawPointer, bias: Tensor?, adding residual: Tensor?,
-        into y: Tensor
+        _ x: Tensor, _ layout: Layout, _ turns: WinogradTurns, weights: UnsafeMutableRawPointer, bias: Tensor?,
+        adding residual: Tensor?, into y: Tensor
     ) {
-        let isScaled = panels.panels.number == .binary16
+        let isScaled = layout.number == .binary16
         let scale = isScaled ? HalfMath.scale(largest: PanelImage.largest(x), below: imageBound) : 1
-        let side = panels.turns.results
+        let side = turns.results
         Winograd(
-            panels: panels.panels, turns: panels.turns, samples: x.shape[0], height: x.shape[1], width: x.shape[2],
+            layout: layout, number: layout.number, turns: turns, samples: x.shape[0], height: x.shape[1], width: x.shape[2],
             channels: x.shape[3], outputs: y.shape[3], tilesDown: (x.shape[1] + side - 1) / side,
             tilesAcross: (x.shape[2] + side - 1) / side, x: x.pointer, y: y.pointer, weights: weights, bias: bias?.pointer,
             residual: residual?.pointer, scale: scale,
@@ -52,14 +72,14 @@ struct Winograd {
 
     private func run() {
         let (threads, panelCount) = (Parallel.threads, outputs / WeightPanels.width)
-        let size = max(turns.places * channels + Self.scratch, workSize)
+        let size = max(turns.places * channels + Self.scratch, workSize + turnedWeightsSize)
         // With many tiles each thread has some of them. Else all are turned first, then each thread multiplies with its own weights, so that these
         // come from memory once.
         let splitsTiles = tiles >= 2 * Self.block * threads || (tiles >= 24 * threads && panelCount % threads != 0)
         var blocks = (tiles + Self.block - 1) / Self.block
         if splitsTiles { blocks = (blocks + threads - 1) / threads * threads }
         let held = splitsTiles ? Self.block : tiles
-        let turnedSize = turns.places * apart(held) * panels.number.bytes / 4
+        let turnedSize = pieces * turns.places * apart(held) * number.bytes / 4
         let scratch = Tensor(uninitialized: [(splitsTiles ? threads : 1) * turnedSize + threads * size])
         let (turned, works) = (scratch.pointer, scratch.pointer + (splitsTiles ? threads : 1) * turnedSize)
         if splitsTiles {
@@ -67,14 +87,13 @@ struct Winograd {
                 let (own, work) = (turned + part * turnedSize, works + part * size)
                 for block in blocks * part / threads..<blocks * (part + 1) / threads {
                     let range = self.range(block, of: blocks)
-                    let tiles = Turned(
-                        numbers: own, bytes: panels.number.bytes, first: range.lowerBound, apart: apart(range.count))
+                    let tiles = self.turned(own, range)
                     turn(range, into: tiles, work)
                     multiply(range, tiles, 0..<panelCount, work)
                 }
             }
         } else {
-            let all = Turned(numbers: turned, bytes: panels.number.bytes, first: 0, apart: apart(tiles))
+            let all = self.turned(turned, 0..<tiles)
             Parallel.run(threads) { part in
                 turn(tiles * part / threads..<tiles * (part + 1) / threads, into: all, works + part * size)
             }
@@ -89,7 +108,7 @@ struct Winograd {
         withExtendedLifetime(scratch) {}
     }
 
-    /// Turned tiles: for each place [tiles, channels] numbers.
+    /// Turned tiles: for each piece of the channels and each place [tiles, depth] numbers.
     private struct Turned {
         let numbers: UnsafeMutableRawPointer
         let bytes: Int
@@ -97,18 +116,48 @@ struct Winograd {
         let first: Int
         /// Numbers from one place to the next.
         let apart: Int
+        let places, depth: Int
 
         @inline(__always)
-        func at(_ place: Int, _ tile: Int, _ channels: Int) -> UnsafeMutableRawPointer {
-            numbers + (place * apart + (tile - first) * channels) * bytes
+        func at(_ piece: Int, _ place: Int, _ tile: Int) -> UnsafeMutableRawPointer {
+            numbers + ((piece * places + place) * apart + (tile - first) * depth) * bytes
         }
     }
 
+    private func turned(_ numbers: UnsafeMutablePointer<Float>, _ tiles: Range<Int>) -> Turned {
+        Turned(
+            numbers: numbers, bytes: number.bytes, first: tiles.lowerBound, apart: apart(tiles.count), places: turns.places,
+            depth: depth)
+    }
+
+    /// Channels that are multiplied together, but for the last ones: what stays in the first cache of turned weights, or what of them stays in the
+    /// second where all places are turned first.
+    private var depth: Int {
+        let most =
+            switch layout {
+            case .turned: PanelProduct.chunk(number)
+            case .kernels: Self.turnedBytes / (turns.places * WeightPanels.width * number.bytes)
+            }
+        let pieces = (channels + most - 1) / most
+        return (channels / 16 + pieces - 1) / pieces * 16
+    }
+
+    private var pieces: Int { (channels + depth - 1) / depth }
+
     /// Numbers from one place of turned tiles to the next: an odd number of lines, or those of all places would fall on few lines of the cache.
     private func apart(_ tiles: Int) -> Int {
-        let line = 64 / panels.number.bytes
-        return ((tiles * channels + line - 1) / line | 1) * line
+        let line = 64 / number.bytes
+        return ((tiles * depth + line - 1) / line | 1) * line
     }
+
+    /// Floats for the weights of a piece that are turned while they are multiplied.
+    private var turnedWeightsSize: Int {
+        guard case .kernels = layout else { return 0 }
+        return turns.places * turnedWeightsApart / 4 + 16
+    }
+
+    /// Bytes from one of their places to the next.
+    private var turnedWeightsApart: Int { depth * WeightPanels.width * number.bytes + 64 }
 
     /// Blocks of equal numbers of tiles in fours, but for the last.
     private func range(_ block: Int, of blocks: Int) -> Range<Int> {
@@ -137,27 +186,26 @@ struct Winograd {
         let (patch, side) = (work + Self.scratch, turns.side)
         for tile in range {
             let (sample, row, column) = place(tile)
-            let to = turned.at(0, tile, channels)
-            let corner = x + ((sample * height + row - 1) * width + column - 1) * channels
-            if row > 0 && column > 0 && row + side - 1 <= height && column + side - 1 <= width {
-                turns.turn(
-                    corner, row: width * channels, column: channels, channels: channels, scale: scale, into: to,
-                    of: panels.number, apart: turned.apart, work)
-                continue
-            }
-            for i in 0..<side {
-                for j in 0..<side {
-                    let to = patch + (i * side + j) * channels
-                    if row + i >= 1 && row + i <= height && column + j >= 1 && column + j <= width {
-                        to.update(from: corner + (i * width + j) * channels, count: channels)
-                    } else {
-                        to.update(repeating: 0, count: channels)
+            var corner = x + ((sample * height + row - 1) * width + column - 1) * channels
+            var rowStride = width * channels
+            if row == 0 || column == 0 || row + side - 1 > height || column + side - 1 > width {
+                for i in 0..<side {
+                    for j in 0..<side {
+                        let to = patch + (i * side + j) * channels
+                        if row + i >= 1 && row + i <= height && column + j >= 1 && column + j <= width {
+                            to.update(from: corner + (i * width + j) * channels, count: channels)
+                        } else {
+                            to.update(repeating: 0, count: channels)
+                        }
                     }
                 }
+                (corner, rowStride) = (patch, side * channels)
             }
-            turns.turn(
-                patch, row: side * channels, column: channels, channels: channels, scale: scale, into: to, of: panels.number,
-                apart: turned.apart, work)
+            for piece in 0..<pieces {
+                turns.turn(
+                    corner + piece * depth, row: rowStride, column: channels, channels: min(depth, channels - piece * depth),
+                    scale: scale, into: turned.at(piece, 0, tile), of: number, apart: turned.apart, work)
+            }
         }
     }
 
@@ -166,13 +214,22 @@ struct Winograd {
         _ range: Range<Int>, _ turned: Turned, _ allPanels: Range<Int>, _ work: UnsafeMutablePointer<Float>
     ) {
         guard !range.isEmpty else { return }
+        switch layout {
+        case .turned(let panels): multiply(range, turned, panels, allPanels, work)
+        case .kernels(let kernels): multiply(range, turned, kernels, allPanels, work)
+        }
+        if streams { w2w_stream_end() }
+    }
+
+    private func multiply(
+        _ range: Range<Int>, _ turned: Turned, _ panels: WeightPanels, _ allPanels: Range<Int>,
+        _ work: UnsafeMutablePointer<Float>
+    ) {
         let rows = UnsafeMutableRawPointer(work + Self.scratch)
             .bindMemory(to: UInt32.self, capacity: range.count * PanelProduct.rowStride)
         let sums = UnsafeMutableRawPointer(rows + range.count * PanelProduct.rowStride).assumingMemoryBound(to: Float16.self)
         let results = work + Self.scratch + range.count * PanelProduct.rowStride + HalfTile.scratch / 2
-        let chunk = PanelProduct.chunk(panels.number)
-        let pieces = (channels + chunk - 1) / chunk
-        let depth = (channels / 16 + pieces - 1) / pieces * 16
+        let depth = depth
         func block(_ panel: Int, _ place: Int, _ channel: Int) -> UnsafeMutableRawPointer {
             panels.panel(panel, from: place * channels + channel, in: weights)
         }
@@ -184,9 +241,9 @@ struct Winograd {
             for place in 0..<turns.places {
                 for channel in stride(from: 0, to: channels, by: depth) {
                     let inputs = min(depth, channels - channel)
-                    let first = turned.at(place, range.lowerBound, channels) + channel * panels.number.bytes
+                    let first = turned.at(channel / depth, place, range.lowerBound)
                     let words = first.assumingMemoryBound(to: UInt32.self)
-                    if panels.number == .binary16 {
+                    if number == .binary16 {
                         double(first.assumingMemoryBound(to: UInt16.self), range.count, inputs, into: rows)
                     }
                     for panel in own {
@@ -202,14 +259,13 @@ struct Winograd {
                         let c = results + place * apart + (panel - firstPanel) * WeightPanels.width
                         let before = channel > 0 ? c : nil
                         var sink = SumSink(c: c, apart: columns, before: before)
-                        switch panels.number {
+                        switch number {
                         case .bfloat16:
                             WordTile<BrainWords, SumSink>.run(
-                                rows: range.count, a: words, stride: channels / 2, b: b, depth: inputs / 2, into: &sink,
-                                ahead: next)
+                                rows: range.count, a: words, stride: depth / 2, b: b, depth: inputs / 2, into: &sink, ahead: next)
                         case .float32:
                             WordTile<FloatWords, SumSink>.run(
-                                rows: range.count, a: words, stride: channels, b: b, depth: inputs, into: &sink, ahead: next)
+                                rows: range.count, a: words, stride: depth, b: b, depth: inputs, into: &sink, ahead: next)
                         case .binary16:
                             HalfTile.run(
                                 rows: range.count, a: rows, b: b, depth: inputs, step: Self.step, c: c, outputs: columns,
@@ -222,9 +278,54 @@ struct Winograd {
             for tile in range {
                 finish(
                     tile, results + (tile - range.lowerBound) * columns, apart: apart,
-                    column: firstPanel * WeightPanels.width, count: columns, work)
+                    column: firstPanel * WeightPanels.width, count: columns, factor: 1, work)
             }
-            if streams { w2w_stream_end() }
+        }
+    }
+
+    /// The same with weights that are turned for it.
+    private func multiply(
+        _ range: Range<Int>, _ turned: Turned, _ kernels: KernelPanels, _ allPanels: Range<Int>,
+        _ work: UnsafeMutablePointer<Float>
+    ) {
+        let (results, columns, depth) = (work + Self.scratch, WeightPanels.width, depth)
+        let apart = range.count * columns + 16
+        let weightsApart = turnedWeightsApart
+        let unaligned = UInt(bitPattern: work + workSize)
+        let turnedWeights = UnsafeMutableRawPointer(work + workSize) + Int((64 - unaligned % 64) % 64)
+        for panel in allPanels {
+            for channel in stride(from: 0, to: channels, by: depth) {
+                let inputs = min(depth, channels - channel)
+                let source = kernels.panel(panel, from: channel, in: weights)
+                kernels.turn(source, count: inputs, turns, into: turnedWeights, apart: weightsApart)
+                // The next kernels come from memory meanwhile, a share with each of some places.
+                let isLast = panel + 1 == allPanels.upperBound && channel + inputs == channels
+                let wordLines = inputs * number.bytes
+                let shares = (inputs * kernels.channelBytes / 64 + wordLines - 1) / wordLines
+                let (every, next) = (max(1, turns.places / shares), source + inputs * kernels.channelBytes)
+                for place in 0..<turns.places {
+                    let share = place / every
+                    let isNext = !isLast && place % every == 0 && share < shares
+                    let c = results + place * apart
+                    var sink = SumSink(c: c, apart: columns, before: channel > 0 ? c : nil)
+                    let a = turned.at(channel / depth, place, range.lowerBound).assumingMemoryBound(to: UInt32.self)
+                    let b = turnedWeights + place * weightsApart
+                    let ahead = isNext ? next + share * wordLines * 64 : nil
+                    if number == .bfloat16 {
+                        WordTile<BrainWords, SumSink>.run(
+                            rows: range.count, a: a, stride: depth / 2, b: b, depth: inputs / 2, into: &sink, ahead: ahead)
+                    } else {
+                        WordTile<FloatWords, SumSink>.run(
+                            rows: range.count, a: a, stride: depth, b: b, depth: inputs, into: &sink, ahead: ahead)
+                    }
+                }
+            }
+            let factor = kernels.factor(panel, in: weights)
+            for tile in range {
+                finish(
+                    tile, results + (tile - range.lowerBound) * columns, apart: apart, column: panel * WeightPanels.width,
+                    count: columns, factor: factor, work)
+            }
         }
     }
 
@@ -233,8 +334,9 @@ struct Winograd {
     private func double(
         _ turned: UnsafeMutablePointer<UInt16>, _ count: Int, _ inputs: Int, into rows: UnsafeMutablePointer<UInt32>
     ) {
+        let depth = depth
         for row in 0..<count {
-            let (from, to) = (turned + row * channels, rows + row * PanelProduct.rowStride)
+            let (from, to) = (turned + row * depth, rows + row * PanelProduct.rowStride)
             for i in stride(from: 0, to: inputs, by: 16) {
                 let half = UnsafeRawPointer(from + i).loadUnaligned(as: SIMD16<Float16>.self)
                 UnsafeMutableRawPointer(to + i).storeBytes(of: HalfMath.doubled(half), as: SIMD16<UInt32>.self)
@@ -249,23 +351,24 @@ struct Winograd {
     ///   - apart: floats from one place to the next.
     ///   - column: the first output.
     ///   - count: number of outputs.
+    ///   - factor: what the results are multiplied by.
     ///   - scratch: floats for one turn.
     @inline(never)
     private func finish(
-        _ tile: Int, _ results: UnsafeMutablePointer<Float>, apart: Int, column: Int, count: Int,
+        _ tile: Int, _ results: UnsafeMutablePointer<Float>, apart: Int, column: Int, count: Int, factor: Float,
         _ scratch: UnsafeMutablePointer<Float>
     ) {
         // Each with its own constants.
         switch turns {
-        case .two: finish(.two, tile, results, apart, column, count, scratch)
-        case .four: finish(.four, tile, results, apart, column, count, scratch)
+        case .two: finish(.two, tile, results, apart, column, count, factor, scratch)
+        case .four: finish(.four, tile, results, apart, column, count, factor, scratch)
         }
     }
 
     @inline(__always)
     private func finish(
         _ turns: WinogradTurns, _ tile: Int, _ results: UnsafeMutablePointer<Float>, _ apart: Int, _ column: Int, _ count: Int,
-        _ scratch: UnsafeMutablePointer<Float>
+        _ factor: Float, _ scratch: UnsafeMutablePointer<Float>
     ) {
         let (sample, top, left) = place(tile)
         let (rows, columns) = (min(turns.results, height - top), min(turns.results, width - left))
@@ -278,7 +381,7 @@ struct Winograd {
                 // The next but one vector's lines: too many streams for the processor to foresee.
                 residual.map { w2w_prefetch($0 + at + 32) }
                 if !streams { w2w_prefetch(y + at + 32) }
-                let sum = lanes + constant
+                let sum = VectorMath.multiplyAdd(lanes, Lanes(repeating: factor), constant)
                 let result = residual.map { sum + $0.lanes(at) } ?? sum
                 if streams { y.stream(result, at) } else { y.store(result, at) }
             }

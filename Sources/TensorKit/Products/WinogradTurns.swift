@@ -82,18 +82,22 @@ enum WinogradTurns: Int {
     ///   - target: [places, 16]
     @inline(never)
     func turnWeights(_ source: UnsafeMutablePointer<Float>, _ apart: Int, into target: UnsafeMutablePointer<Float>) {
-        @inline(__always)
-        func load(_ place: Int) -> Lanes {
+        switch self {
+        case .two: Self.two.turnGathered(source, apart, target)
+        case .four: Self.four.turnGathered(source, apart, target)
+        }
+    }
+
+    @inline(__always)
+    private func turnGathered(
+        _ source: UnsafeMutablePointer<Float>, _ apart: Int, _ target: UnsafeMutablePointer<Float>
+    ) {
+        turnKernels { place in
             var lanes = Lanes()
             for i in 0..<16 { lanes[i] = source[i * apart + place] }
             return lanes
-        }
-        for j in 0..<3 {
-            turnKernel(load(j), load(3 + j), load(6 + j)) { i, lanes in target.store(lanes, (i * side + j) * 16) }
-        }
-        for i in 0..<side {
-            let row = target + i * side * 16
-            turnKernel(row.lanes(0), row.lanes(16), row.lanes(32)) { j, lanes in row.store(lanes, j * 16) }
+        } _: { place, lanes in
+            target.store(lanes, place * 16)
         }
     }
 
@@ -138,25 +142,98 @@ enum WinogradTurns: Int {
         }
     }
 
+    /// A row or column of what a kernel is turned into; n = 2 has four of them.
+    private struct TurnedRow {
+        var (a, b, c, d, e, f) = (Lanes.zero, Lanes.zero, Lanes.zero, Lanes.zero, Lanes.zero, Lanes.zero)
+    }
+
     /// G w: the kernel's polynomial at the points, divided by what the others' product is there.
     @inline(__always)
-    private func turnKernel(_ w0: Lanes, _ w1: Lanes, _ w2: Lanes, _ store: (_ place: Int, _ lanes: Lanes) -> Void) {
+    private func turnKernel(_ w0: Lanes, _ w1: Lanes, _ w2: Lanes) -> TurnedRow {
+        var row = TurnedRow()
+        row.a = w0
         switch self {
         case .two:
-            store(0, w0)
-            store(1, (w0 + w1 + w2) * 0.5)
-            store(2, (w0 - w1 + w2) * 0.5)
-            store(3, w2)
+            let (even, odd) = ((w0 + w2) * 0.5, w1 * 0.5)
+            (row.b, row.c, row.d) = (even + odd, even - odd, w2)
         case .four:
             // 2 p² (p² - q²) for the points ±p, where ±q are the others: -1.5 and 6.
-            let (even1, odd1) = ((w0 + w2 * 0.5) * (-2.0 / 3), w1 * (-2.0 / 3 * 0.70710678))
-            let (even2, odd2) = ((w0 + w2 * 2) * (1.0 / 6), w1 * (1.41421356 / 6))
-            store(0, w0)
-            store(1, even1 + odd1)
-            store(2, even1 - odd1)
-            store(3, even2 + odd2)
-            store(4, even2 - odd2)
-            store(5, w2)
+            let (even1, odd1) = (
+                VectorMath.multiplyAdd(w2, Lanes(repeating: 0.5), w0) * (-2.0 / 3), w1 * (-2.0 / 3 * 0.70710678)
+            )
+            let (even2, odd2) = (VectorMath.multiplyAdd(w2, Lanes(repeating: 2), w0) * (1.0 / 6), w1 * (1.41421356 / 6))
+            (row.b, row.c, row.d, row.e, row.f) = (even1 + odd1, even1 - odd1, even2 + odd2, even2 - odd2, w2)
+        }
+        return row
+    }
+
+    /// G w Gᵀ of sixteen kernels.
+    /// - Parameters:
+    ///   - load: gives the kernels' numbers at one of nine positions.
+    ///   - store: takes those of a place.
+    @inline(__always)
+    func turnKernels(_ load: (_ tap: Int) -> Lanes, _ store: (_ place: Int, _ lanes: Lanes) -> Void) {
+        let left = turnKernel(load(0), load(3), load(6))
+        let middle = turnKernel(load(1), load(4), load(7))
+        let right = turnKernel(load(2), load(5), load(8))
+        @inline(__always)
+        func row(_ i: Int, _ w0: Lanes, _ w1: Lanes, _ w2: Lanes) {
+            let row = turnKernel(w0, w1, w2)
+            let first = i * side
+            store(first, row.a)
+            store(first + 1, row.b)
+            store(first + 2, row.c)
+            store(first + 3, row.d)
+            if self == .four {
+                store(first + 4, row.e)
+                store(first + 5, row.f)
+            }
+        }
+        row(0, left.a, middle.a, right.a)
+        row(1, left.b, middle.b, right.b)
+        row(2, left.c, middle.c, right.c)
+        row(3, left.d, middle.d, right.d)
+        if self == .four {
+            row(4, left.e, middle.e, right.e)
+            row(5, left.f, middle.f, right.f)
+        }
+    }
+
+    /// The same of twice sixteen kernels, whose numbers are stored together.
+    @inline(__always)
+    func turnKernels(
+        _ loadLow: (_ tap: Int) -> Lanes, _ loadHigh: (_ tap: Int) -> Lanes,
+        _ store: (_ place: Int, _ low: Lanes, _ high: Lanes) -> Void
+    ) {
+        let (left, leftHigh) = (
+            turnKernel(loadLow(0), loadLow(3), loadLow(6)), turnKernel(loadHigh(0), loadHigh(3), loadHigh(6))
+        )
+        let (middle, middleHigh) = (
+            turnKernel(loadLow(1), loadLow(4), loadLow(7)), turnKernel(loadHigh(1), loadHigh(4), loadHigh(7))
+        )
+        let (right, rightHigh) = (
+            turnKernel(loadLow(2), loadLow(5), loadLow(8)), turnKernel(loadHigh(2), loadHigh(5), loadHigh(8))
+        )
+        @inline(__always)
+        func row(_ i: Int, _ low: (Lanes, Lanes, Lanes), _ high: (Lanes, Lanes, Lanes)) {
+            let (low, high) = (turnKernel(low.0, low.1, low.2), turnKernel(high.0, high.1, high.2))
+            let first = i * side
+            store(first, low.a, high.a)
+            store(first + 1, low.b, high.b)
+            store(first + 2, low.c, high.c)
+            store(first + 3, low.d, high.d)
+            if self == .four {
+                store(first + 4, low.e, high.e)
+                store(first + 5, low.f, high.f)
+            }
+        }
+        row(0, (left.a, middle.a, right.a), (leftHigh.a, middleHigh.a, rightHigh.a))
+        row(1, (left.b, middle.b, right.b), (leftHigh.b, middleHigh.b, rightHigh.b))
+        row(2, (left.c, middle.c, right.c), (leftHigh.c, middleHigh.c, rightHigh.c))
+        row(3, (left.d, middle.d, right.d), (leftHigh.d, middleHigh.d, rightHigh.d))
+        if self == .four {
+            row(4, (left.e, middle.e, right.e), (leftHigh.e, middleHigh.e, rightHigh.e))
+            row(5, (left.f, middle.f, right.f), (leftHigh.f, middleHigh.f, rightHigh.f))
         }
     }
 
