@@ -153,7 +153,7 @@ public final class ConvolutionKernel {
         let y = Tensor(uninitialized: output)
         guard
             let plan = plan(
-                x.shape, keepsHalf: precision == .fast || weight.isHalf, hasBias: bias != nil,
+                x.shape, isHalf: weight.isHalf, hasBias: bias != nil,
                 hasResidual: fusing && residual != nil,
                 activation: fusing ? activation : .identity,
                 trial: { $0.run(x, self.packed, weight, bias: bias, residual: fusing ? residual : nil, into: y) })
@@ -175,15 +175,15 @@ public final class ConvolutionKernel {
     }
 
     private func plan(
-        _ input: [Int], keepsHalf: Bool, hasBias: Bool, hasResidual: Bool, activation: Activation,
+        _ input: [Int], isHalf: Bool, hasBias: Bool, hasResidual: Bool, activation: Activation,
         trial: (ConvolutionPlan) -> Void
     ) -> ConvolutionPlan? {
         var key = ConvolutionPlan.Key(
-            input: input, hasBias: hasBias, hasResidual: hasResidual, activation: activation, algorithm: algorithm ?? .direct,
-            keepsHalf: keepsHalf)
+            input: input, hasBias: hasBias, hasResidual: hasResidual, activation: activation, algorithm: algorithm ?? .direct)
         let plans = plans[Parallel.slot]
         func made(_ algorithm: ConvolutionAlgorithm) -> ConvolutionPlan? {
             key.algorithm = algorithm
+            key.keepsHalf = isHalf || (algorithm.turnsKernels && precision == .fast)
             return plans.plan(for: key) { ConvolutionPlan(geometry, key) }
         }
         if let algorithm { return made(algorithm) ?? made(.direct) }

@@ -55,7 +55,8 @@ public final class LinearKernel {
         guard rows > 0 else { return y }
         let found = plan(
             LinearPlan.Key(
-                rows: rows, hasBias: bias != nil, hasResidual: residual != nil, activation: activation, isPlain: weightChanges)
+                rows: rows, hasBias: bias != nil, hasResidual: residual != nil, activation: activation, isPlain: weightChanges,
+                keepsHalf: weight.isHalf)
         ) { $0.run(x, self.packed, weight, bias: bias, residual: residual, into: y) }
         guard let plan = found else {
             let plain = PlainKernels.linear(x, weight: weight.tensor(), bias: bias)
@@ -81,7 +82,7 @@ public final class LinearKernel {
     public func forwardGated(_ x: Tensor, weight: WeightSource, bias: Tensor? = nil) -> Tensor {
         check(x, inFeatures)
         let rows = x.count / inFeatures
-        guard rows > 0, let plan = gatedPlan(rows: rows, hasBias: bias != nil) else {
+        guard rows > 0, let plan = gatedPlan(rows: rows, hasBias: bias != nil, isHalf: weight.isHalf) else {
             return Kernels.geglu(forward(x, weight: weight, bias: bias))
         }
         require(weight.shape == [outFeatures, inFeatures], "a weight \(weight.shape) for \(inFeatures) -> \(outFeatures)")
@@ -97,8 +98,9 @@ public final class LinearKernel {
     }
 
     /// nil where the numbers in between have to go through memory, or are too few for that to matter.
-    private func gatedPlan(rows: Int, hasBias: Bool) -> LinearPlan? {
-        var key = LinearPlan.Key(rows: rows, hasBias: hasBias, hasResidual: false, activation: .identity, isPlain: false)
+    private func gatedPlan(rows: Int, hasBias: Bool, isHalf: Bool) -> LinearPlan? {
+        var key = LinearPlan.Key(
+            rows: rows, hasBias: hasBias, hasResidual: false, activation: .identity, isPlain: false, keepsHalf: isHalf)
         if let forced = arithmetic.flatMap(LinearPlan.Arithmetic.init(rawValue:)) {
             key.arithmetic = forced
         } else if let number = halfNumber(key) {

@@ -30,6 +30,33 @@ import Testing
         }
     }
 
+    /// Kept in half precision and widened in registers, half-precision weights give bit for bit what they give in float32.
+    @Test(arguments: [1, 5, 6, 12, 16, 23, 131]) func halfWeightsAreKeptWithoutLoss(_ rows: Int) {
+        let equal = { (a: Tensor, b: Tensor) in (0..<a.count).allSatisfy { a.pointer[$0] == b.pointer[$0] } }
+        for (inputs, outputs, size) in [(323, 128, 1), (1024, 256, 1e-6), (64, 64, 2e4)] as [(Int, Int, Float)] {
+            let (x, bias) = (randomTensor([rows, inputs], seed: 1), randomTensor([outputs], seed: 2))
+            let weight = randomTensor([outputs, inputs], seed: 3, scale: size)
+            let half = halfSource(weight)
+            let kernels = (0..<2).map { _ in LinearKernel(inFeatures: inputs, outFeatures: outputs) }
+            for kernel in kernels { kernel.arithmetic = "panels" }
+            #expect(
+                equal(
+                    kernels[0].forward(x, weight: half, bias: bias),
+                    kernels[1].forward(x, weight: weight, version: 0, bias: bias)), "\(inputs) to \(outputs)")
+            #expect(kernels[0].layoutBytes == 2 * inputs * outputs + 4 * outputs / WeightPanels.width)
+            #expect(
+                equal(
+                    kernels[0].forwardGated(x, weight: half),
+                    kernels[1].forwardGated(x, weight: WeightSource(weight, version: 0))), "gated, \(inputs) to \(outputs)")
+        }
+        let geometry = ConvolutionGeometry(inChannels: 48, outChannels: 64, kernelHeight: 3, kernelWidth: 3, padding: Padding(1))
+        let (x, weight) = (randomTensor([1, 3, rows, 48], seed: 4), randomTensor(geometry.weightShape, seed: 5))
+        let half = halfSource(weight)
+        let kernels = (0..<2).map { _ in ConvolutionKernel(geometry) }
+        for kernel in kernels { kernel.algorithm = .panels }
+        #expect(equal(kernels[0].forward(x, weight: half), kernels[1].forward(x, weight: weight, version: 0)), "a convolution")
+    }
+
     @Test(
         arguments: [[1, 4, 4, 64], [2, 5, 7, 33], [3, 8, 12, 64], [1, 9, 3, 320], [1, 17, 15, 16], [1, 3, 5, 1090]],
         [ConvolutionAlgorithm.half, .brain])

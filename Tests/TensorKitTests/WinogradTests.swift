@@ -71,13 +71,7 @@ import Testing
         let (kernel, other) = (Self.convolution(48, 128, algorithm), Self.convolution(48, 128, algorithm))
         let x = randomTensor([2, 7, 9, 48], seed: 1)
         let weight = randomTensor(kernel.geometry.weightShape, seed: 2, scale: size)
-        for i in 0..<weight.count {
-            weight.pointer[i] = Float(Float16(max(-65504, min(65504, weight.pointer[i]))))
-        }
-        nonisolated(unsafe) let numbers = weight
-        let stored = WeightSource.Stored(
-            read: { $1.update(from: numbers.pointer + $0.lowerBound, count: $0.count) }, release: {}, isHalf: true)
-        let found = kernel.forward(x, weight: WeightSource(shape: weight.shape, version: 0, stored: stored))
+        let found = kernel.forward(x, weight: halfSource(weight))
         let expected = other.forward(x, weight: weight, version: 0)
         #expect((0..<found.count).allSatisfy { found.pointer[$0] == expected.pointer[$0] })
         #expect(kernel.layoutBytes < other.layoutBytes * 6 / 10)

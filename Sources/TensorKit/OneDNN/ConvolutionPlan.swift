@@ -8,7 +8,7 @@ final class ConvolutionPlan {
         var hasResidual: Bool
         var activation: Activation
         var algorithm: ConvolutionAlgorithm
-        /// Whether kernels that are turned at use are kept in half precision.
+        /// Whether our own products of float32 numbers keep the weight in half precision.
         var keepsHalf = false
     }
 
@@ -47,8 +47,8 @@ final class ConvolutionPlan {
         if let number = key.algorithm.direct {
             guard
                 let own = WeightPanels(
-                    number, outputs: geometry.outChannels, channels: geometry.inChannels, height: geometry.kernelHeight,
-                    columns: geometry.kernelWidth)
+                    number, kept: number == .float32 && key.keepsHalf ? .binary16 : nil, outputs: geometry.outChannels,
+                    channels: geometry.inChannels, height: geometry.kernelHeight, columns: geometry.kernelWidth)
             else { return nil }
             (direct, winograd, panels, primitive, kept) = (own, nil, nil, nil, KeptWeights(own.descriptor))
             isFused = key.activation == .identity

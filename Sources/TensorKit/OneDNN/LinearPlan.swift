@@ -38,6 +38,8 @@ final class LinearPlan {
         /// The weight is used as it lies, because it changes with every call.
         var isPlain: Bool
         var arithmetic = Arithmetic.float32
+        /// Whether our own products of float32 numbers keep the weight in half precision.
+        var keepsHalf = false
     }
 
     /// nil where `panels` or `own` do the work.
@@ -70,8 +72,11 @@ final class LinearPlan {
         let plainWeights = DNN.descriptor([inFeatures, outFeatures], dnnl_ba)
         self.plainWeights = plainWeights
         if let number = key.arithmetic.number {
-            guard !key.isPlain, let own = WeightPanels(number, outputs: outFeatures, channels: inFeatures) else { return nil }
-            (self.own, panels, primitive, kept) = (own, nil, nil, KeptWeights(own.descriptor))
+            let kept = number == .float32 && key.keepsHalf ? PanelNumber.binary16 : nil
+            guard !key.isPlain, let own = WeightPanels(number, kept: kept, outputs: outFeatures, channels: inFeatures) else {
+                return nil
+            }
+            (self.own, panels, primitive, self.kept) = (own, nil, nil, KeptWeights(own.descriptor))
             isFused = key.activation == .identity
             return
         }

@@ -203,6 +203,9 @@ struct PanelProduct {
         case .bfloat16:
             WordTile<BrainWords, SumSink>.run(
                 rows: block.count, a: words, stride: stride, b: b, depth: piece.count / 2, into: &sink, ahead: ahead)
+        case .float32 where panels.kept == .binary16:
+            WordTile<WidenedWords, SumSink>.run(
+                rows: block.count, a: words, stride: stride, b: b, depth: piece.count, into: &sink, ahead: ahead)
         case .float32:
             WordTile<FloatWords, SumSink>.run(
                 rows: block.count, a: words, stride: stride, b: b, depth: piece.count, into: &sink, ahead: ahead)

@@ -9,7 +9,10 @@ struct WeightPanels: Equatable {
     /// Outputs of a panel.
     static let width = 64
 
+    /// What is multiplied.
     let number: PanelNumber
+    /// As what it is kept: the same, or half precision of what was that before, widened to float32.
+    let kept: PanelNumber
     let outputs: Int
     /// Channels of the input: what lies together.
     let channels: Int
@@ -17,30 +20,35 @@ struct WeightPanels: Equatable {
     let height, columns: Int
 
     /// nil where the outputs do not fill panels, or the channels no pairs that lie together.
-    init?(_ number: PanelNumber, outputs: Int, channels: Int, height: Int = 1, columns: Int = 1) {
-        guard outputs > 0, channels > 0, outputs % Self.width == 0, number != .bfloat16 || channels % 2 == 0 else { return nil }
-        self.number = number
+    init?(
+        _ number: PanelNumber, kept: PanelNumber? = nil, outputs: Int, channels: Int, height: Int = 1, columns: Int = 1
+    ) {
+        let kept = kept ?? number
+        guard outputs > 0, channels > 0, outputs % Self.width == 0, number != .bfloat16 || channels % 2 == 0,
+            kept == number || (number == .float32 && kept == .binary16)
+        else { return nil }
+        (self.number, self.kept) = (number, kept)
         (self.outputs, self.channels, self.height, self.columns) = (outputs, channels, height, columns)
     }
 
     /// How these panels are named among oneDNN's layouts; no other layout here is of half-precision numbers.
     var descriptor: DNN.Descriptor {
-        DNN.descriptor([outputs, channels, height, columns, number.rawValue], dnnl_abcde, dnnl_f16)
+        DNN.descriptor([outputs, channels, height, columns, number.rawValue + 4 * kept.rawValue], dnnl_abcde, dnnl_f16)
     }
 
     /// nil for other layouts.
     init?(_ descriptor: DNN.Descriptor) {
         let d = descriptor.dims
-        guard descriptor.data_type == dnnl_f16, descriptor.ndims == 5, let number = PanelNumber(rawValue: Int(d.4)) else {
-            return nil
-        }
-        self.init(number, outputs: Int(d.0), channels: Int(d.1), height: Int(d.2), columns: Int(d.3))
+        guard descriptor.data_type == dnnl_f16, descriptor.ndims == 5, let number = PanelNumber(rawValue: Int(d.4) % 4),
+            let kept = PanelNumber(rawValue: Int(d.4) / 4)
+        else { return nil }
+        self.init(number, kept: kept, outputs: Int(d.0), channels: Int(d.1), height: Int(d.2), columns: Int(d.3))
     }
 
     private var taps: Int { height * columns }
     /// Inputs of a panel: channels of each position of the kernel in turn.
     var inputs: Int { taps * channels }
-    private var weightBytes: Int { number.bytes * inputs * outputs }
+    private var weightBytes: Int { kept.bytes * inputs * outputs }
 
     /// Of the panels and their factors.
     var bytes: Int { weightBytes + 4 * (outputs / Self.width) }
@@ -48,7 +56,7 @@ struct WeightPanels: Equatable {
     /// A panel's weights, from one of its inputs on (an even one of bfloat16 numbers).
     @inline(__always)
     func panel(_ index: Int, from input: Int = 0, in weights: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
-        weights + number.bytes * Self.width * (index * inputs + input)
+        weights + kept.bytes * Self.width * (index * inputs + input)
     }
 
     /// By what products with a panel are to be multiplied.
@@ -113,12 +121,12 @@ struct WeightPanels: Equatable {
         if number == .bfloat16 { return pair(rows, stride, first, count, into: panel) }
         for element in 0..<count {
             let (channel, tap) = ((first + element) / taps, (first + element) % taps)
-            let to = panel + (tap * channels + channel) * Self.width * number.bytes
+            let to = panel + (tap * channels + channel) * Self.width * kept.bytes
             let source = rows + element
             for block in 0..<Self.width / 16 {
                 var lanes = Lanes()
                 for i in 0..<16 { lanes[i] = source[(block * 16 + i) * stride] }
-                if number == .float32 {
+                if kept == .float32 {
                     (to + block * 64).storeBytes(of: lanes, as: Lanes.self)
                 } else {
                     (to + block * 32).storeBytes(of: HalfMath.narrow(lanes * scale), as: SIMD16<Float16>.self)

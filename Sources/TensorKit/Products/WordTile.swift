@@ -4,6 +4,19 @@ import COneDNN
 protocol WordProduct {
     /// sums + a b, lane by lane.
     static func add(_ sums: Lanes, _ a: Words, _ b: Words) -> Lanes
+    /// Lines of 64 bytes that the words of 64 columns fill.
+    static var lines: Int { get }
+    /// Words of 64 columns, sixteen by sixteen.
+    static func load(_ columns: UnsafeRawPointer, _ sixteen: Int) -> Words
+}
+
+extension WordProduct {
+    static var lines: Int { 4 }
+
+    @_transparent
+    static func load(_ columns: UnsafeRawPointer, _ sixteen: Int) -> Words {
+        (columns + 64 * sixteen).loadUnaligned(as: Words.self)
+    }
 }
 
 /// Words are pairs of bfloat16 numbers: both products are added.
@@ -14,6 +27,19 @@ enum BrainWords: WordProduct {
 
 /// Words are float32 numbers.
 enum FloatWords: WordProduct {
+    @_transparent
+    static func add(_ sums: Lanes, _ a: Words, _ b: Words) -> Lanes { w2w_float_dot(sums, a, b) }
+}
+
+/// Words are float32 numbers, those of a panel kept in half precision.
+enum WidenedWords: WordProduct {
+    static var lines: Int { 2 }
+
+    @_transparent
+    static func load(_ columns: UnsafeRawPointer, _ sixteen: Int) -> Words {
+        unsafeBitCast(w2w_half_widen((columns + 32 * sixteen).loadUnaligned(as: SIMD16<UInt16>.self)), to: Words.self)
+    }
+
     @_transparent
     static func add(_ sums: Lanes, _ a: Words, _ b: Words) -> Lanes { w2w_float_dot(sums, a, b) }
 }
@@ -124,10 +150,10 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
         ahead: UnsafeMutableRawPointer? = nil
     ) {
         // The first four tiles bring a quarter each, so that none waits for memory; fewer tiles bring more.
-        let aheadLines = rows > 18 ? 1 : rows > 6 ? 2 : 4
+        let aheadLines = min(rows > 18 ? 1 : rows > 6 ? 2 : 4, Product.lines)
         var (row, fetched) = (0, 0)
         while row < rows {
-            let next = fetched < 4 ? ahead.map { $0 + fetched * depth * 64 } : nil
+            let next = fetched < Product.lines ? ahead.map { $0 + fetched * depth * 64 } : nil
             let tile = WordTile(
                 first: row, a: a + row * stride, stride: stride, b: b, depth: depth, ahead: next,
                 aheadLines: aheadLines)
@@ -164,10 +190,7 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
         @inline(__always)
         init(_ at: UnsafeMutableRawPointer) {
             let at = UnsafeRawPointer(at)
-            x = at.loadUnaligned(as: Words.self)
-            y = (at + 64).loadUnaligned(as: Words.self)
-            z = (at + 128).loadUnaligned(as: Words.self)
-            w = (at + 192).loadUnaligned(as: Words.self)
+            (x, y, z, w) = (Product.load(at, 0), Product.load(at, 1), Product.load(at, 2), Product.load(at, 3))
         }
     }
 
@@ -186,15 +209,15 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
         if let ahead, aheadLines == 1 {
             for k in 0..<depth {
                 w2w_prefetch(ahead + k * 64)
-                body(k, Columns(b + k * 256))
+                body(k, Columns(b + k * 64 * Product.lines))
             }
         } else if let ahead {
             for k in 0..<depth {
                 for line in 0..<aheadLines { w2w_prefetch(ahead + (k * aheadLines + line) * 64) }
-                body(k, Columns(b + k * 256))
+                body(k, Columns(b + k * 64 * Product.lines))
             }
         } else {
-            for k in 0..<depth { body(k, Columns(b + k * 256)) }
+            for k in 0..<depth { body(k, Columns(b + k * 64 * Product.lines)) }
         }
     }
 
