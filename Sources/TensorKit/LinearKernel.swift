@@ -134,7 +134,7 @@ public final class LinearKernel {
         guard isHalf || (inFeatures * outFeatures >= ConvolutionKernel.largeCount && operations >= 2e7 && !key.isPlain) else {
             return made(.float32)
         }
-        let known = choices[Parallel.slot][key.rows, isHalf] ?? choose(key.rows, isHalf, made, trial)
+        let known = choices[Parallel.slot][key.rows, isHalf] ?? choose(key, isHalf, made, trial)
         choices[Parallel.slot][key.rows, isHalf] = known
         return made(known) ?? made(known == .widened ? .halfStored : .float32) ?? made(.float32)
     }
@@ -151,11 +151,14 @@ public final class LinearKernel {
     }
 
     private func choose(
-        _ rows: Int, _ isHalf: Bool, _ made: (LinearPlan.Arithmetic) -> LinearPlan?, _ trial: (LinearPlan) -> Void
+        _ key: LinearPlan.Key, _ isHalf: Bool, _ made: (LinearPlan.Arithmetic) -> LinearPlan?, _ trial: (LinearPlan) -> Void
     ) -> LinearPlan.Arithmetic {
+        let rows = key.rows
         let candidates: [LinearPlan.Arithmetic] =
             switch (isHalf, rows >= ConvolutionKernel.manyRows) {
-            case (false, _): [.float32, .panels]
+            // Few rows wait for their weights: half as many bytes where they are kept in half precision.
+            case (false, false): key.keepsHalf && Precision.hasWideVectors ? [.panels, .float32] : [.float32, .panels]
+            case (false, true): [.float32, .panels]
             case (true, true): [Self.fastestProducts == .bfloat16 ? .bfloat16 : .widened]
             case (true, false): [.bfloat16, .halfStored]
             }
