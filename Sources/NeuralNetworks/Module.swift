@@ -67,6 +67,9 @@ public final class Parameter {
         return WeightSource(value, version: version)
     }
 
+    /// Whether its elements lie in a file as half-precision numbers (IEEE 754 binary16).
+    public var isHalf: Bool { stored == nil && file?.isHalf == true }
+
     /// Says that the elements of `value` were changed in place.
     public func markChanged() { version += 1 }
 
@@ -120,6 +123,11 @@ extension Module {
 
     /// Number of all parameters' elements.
     public var parameterCount: Int { namedParameters().reduce(0) { $0 + $1.parameter.shape.reduce(1, *) } }
+
+    /// Whether all large weights lie in files as half-precision numbers.
+    public var hasHalfWeights: Bool {
+        namedParameters().allSatisfy { $0.parameter.isHalf || $0.parameter.shape.reduce(1, *) < 1 << 20 }
+    }
 
     /// Sets the precision of all layers; training needs `f32`.
     public func setPrecision(_ precision: Precision) {

@@ -20,8 +20,8 @@ public enum Precision: String, Sendable, CaseIterable {
 
     /// Whether the processor multiplies pairs of bfloat16 numbers (AVX512_BF16), and this program was compiled for it.
     static let hasBrainProducts = w2w_has_brain_products != 0
-    /// Whether this build holds sixteen floats in a register, and 32 of those, which `WordTile` counts on.
-    static let hasWideVectors = w2w_has_wide_vectors != 0
+    /// Whether this build holds sixteen floats in a register, and 32 of those, which our own products count on.
+    public static let hasWideVectors = w2w_has_wide_vectors != 0
 
     /// What `fast` means on this machine, in words for people.
     public static var meaningOfFast: String {

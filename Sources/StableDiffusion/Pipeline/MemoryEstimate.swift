@@ -2,7 +2,7 @@ import NeuralNetworks
 import TensorKit
 
 /// About how much memory a picture takes, to refuse one that there is no room for before anything is drawn: what was measured with models of Stable
-/// Diffusion 1.5's size from 64 to 768 pixels, and up to a tenth more.
+/// Diffusion 1.5's size from 64 to 768 pixels, and up to a sixth more.
 struct MemoryEstimate {
     /// Bytes of the U-Net's weights, laid out for calculating.
     let weights: Int
@@ -17,19 +17,25 @@ struct MemoryEstimate {
     ///   - unet: with its shapes; weights need not be loaded.
     ///   - vae: the same.
     ///   - precision: of the networks.
+    ///   - isHalf: whether the U-Net's file has half-precision numbers, which float32 products may keep as they are.
     ///   - width: of a picture, in pixels.
     ///   - height: of a picture, in pixels.
     ///   - samples: of a batch, twice the pictures with guidance.
-    init(unet: UNet2DConditionModel, vae: AutoencoderKL, precision: Precision, width: Int, height: Int, samples: Int) {
+    init(
+        unet: UNet2DConditionModel, vae: AutoencoderKL, precision: Precision, isHalf: Bool, width: Int, height: Int,
+        samples: Int
+    ) {
         let isHalved = precision == .fast && Precision.hasBrainFloat
         let positions = width / vae.configuration.downscale * (height / vae.configuration.downscale) * samples
         let levels = unet.configuration.levels
-        let filtered = levels.indices.count { index in
-            positions >> (2 * index) >= UNet2DConditionModel.winogradPositions(level: index, of: levels.count)
-        }
-        // Winograd's filtering keeps up to four numbers for one: by the number of levels with images large enough for it.
-        let bytesPerWeight = isHalved ? [2, 2, 2.2, 2.8, 3.05] : [4.1, 4.1, 4.6, 5.45, 6.5]
-        weights = Int(Double(unet.parameterCount) * bytesPerWeight[min(filtered, bytesPerWeight.count - 1)])
+        // Winograd's filtering keeps up to four numbers for one where images are large: by the number of levels where they are. Few rows may meet
+        // oneDNN's layout, which is of float32 numbers.
+        let large = levels.indices.count { positions >> (2 * $0) >= ConvolutionKernel.manyRows }
+        let bytesPerWeight =
+            isHalved
+            ? (Precision.hasHalfProducts ? [2, 2.2, 2.8, 2.8, 3.05] : [2, 2, 2.36, 2.56])
+            : isHalf && Precision.hasWideVectors ? [3.4, 2.65, 2.8, 3.3] : [4, 4, 4.47, 4.65]
+        weights = Int(Double(unet.parameterCount) * bytesPerWeight[min(large, bytesPerWeight.count - 1)])
         // Half of the image VAE is the decoder.
         decoderWeights = Int(Double(vae.parameterCount) * (isHalved ? 4 : 8.6))
         noise = Int(Double(positions) * 40_000 * Double(levels[0].channels) / 320)

@@ -176,7 +176,8 @@ public final class StableDiffusionPipeline {
     private func checkMemory(width: Int, height: Int, samples: Int) throws {
         guard knowsPrecision || width * height > 1 << 20 else { return }
         let estimate = MemoryEstimate(
-            unet: unet, vae: vae, precision: knowsPrecision ? precision : .f32, width: width, height: height, samples: samples)
+            unet: unet, vae: vae, precision: knowsPrecision ? precision : .f32, isHalf: unet.hasHalfWeights, width: width,
+            height: height, samples: samples)
         let missing = estimate.missing(
             laidOut: unet.layoutBytes + vae.layoutBytes, kept: StorageAllocator.shared.keptBytes, keepsUNet: keepsUNet)
         try MemoryEstimate.check(missing: missing, available: AvailableMemory.bytes, width: width, height: height)
