@@ -11,7 +11,7 @@ struct WeightPanels: Equatable {
 
     /// What is multiplied.
     let number: PanelNumber
-    /// As what it is kept: the same, or half precision of what was that before, widened to float32.
+    /// How it is kept: as that, or float32 in half precision, of weights that are such numbers and so lose nothing.
     let kept: PanelNumber
     let outputs: Int
     /// Channels of the input: what lies together.
