@@ -258,12 +258,25 @@ import Testing
         story.press("=")
         story.type("4.2")
         story.press(.enter)
-        #expect(story.toast.contains("+4.20 σ: nobody here is this far out"))
+        #expect(story.toast.contains("+4.20 σ: nobody is this far out"))
         #expect(story.screen.contains("▸"))
         story.press("z")
         story.press(.end)
         story.press(.right)
         #expect(story.toast.contains("is silent"))
+    }
+
+    @Test("the warning of values far out says the way back in the narrowest window that has room for it")
+    func warningIsWhole() {
+        var description = TestSpace.description()
+        // The longest of the names that faces usually have.
+        description.axes[0].correlations = [.init(attribute: "Wearing_Necklace", value: 0.9)]
+        var story = Story.opened(description, size: Size(columns: 80, rows: 24))
+        story.press("=")
+        story.type("-4.2")
+        story.press(.enter)
+        #expect(story.toast.hasPrefix("wearing necklace"))
+        #expect(story.screen.contains("faces may break · 0 resets"))
     }
 
     @Test("prompt, seed and sampler are steps too; the person stays")

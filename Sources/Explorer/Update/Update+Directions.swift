@@ -73,7 +73,7 @@ extension ExplorerModel {
         step.time = now
         if abs(goal * direction.deviations) > 4 {
             say(
-                "\(Self.words(direction)) at \(Format.signed(goal)): nobody is this far out, faces may break · \(key(.zero)) resets",
+                "\(Self.words(direction)) \(Format.signed(goal)): nobody is this far out, faces may break · \(key(.zero)) resets",
                 .warning)
         }
         return commit(step)

@@ -77,7 +77,7 @@ extension ExplorerModel {
             say("axis \(index.number(of: axis)) is silent: moving it changes nothing")
         } else if abs(value) > 3, abs(value) > index.reach(axis) {
             say(
-                "\(index.spokenName(of: axis)) at \(Format.signed(value)) σ: nobody here is this far out, faces may break · \(key(.zero)) resets",
+                "\(index.spokenName(of: axis)) \(Format.signed(value)) σ: nobody is this far out, faces may break · \(key(.zero)) resets",
                 .warning)
         }
         return commit(step)

@@ -39,7 +39,9 @@ enum Slider {
         let role: Theme.Role = isBeyond ? .warning : isSelected ? .accent : isActive ? .text : .dim
         let position = (value / range).clamped(to: -1...1) * Float(half)
         if isSelected, canvas.glyphs == .unicode {
-            bar(on: &canvas, middle: middle, position: position, row: cells.y, marked: marked, role)
+            // A whole block in reverse would be empty.
+            let fill = canvas.theme[role].reverse ? .accent : role
+            bar(on: &canvas, middle: middle, position: position, row: cells.y, marked: marked, fill)
         } else {
             line(on: &canvas, middle: middle, position: position, row: cells.y, isSelected: marked, role)
         }
