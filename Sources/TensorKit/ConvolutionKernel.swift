@@ -253,7 +253,7 @@ public final class ConvolutionKernel {
         switch products {
         case .binary16: return positions < winogradFrom ? nil : isFour ? .halfWinograd : .halfWinograd2
         case .bfloat16: return !turnsAtUse ? .brainWinograd : tiles < 16 ? .brainTurning2 : .brainTurning
-        case .float32: return !turnsAtUse ? .winograd : tiles < 8 ? .turning2 : .turning
+        case .float32: return !turnsAtUse ? .winograd : tiles < 4 ? .turning2 : .turning
         }
     }
 

@@ -42,13 +42,7 @@ extension UnsafeMutablePointer<Float> {
 enum VectorMath {
     /// a * b + c, in one rounding where the processor can.
     @_transparent
-    static func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
-        #if FUSED_MULTIPLY_ADD
-            c.addingProduct(a, b)
-        #else
-            a * b + c  // without the instruction `addingProduct` is sixteen calls
-        #endif
-    }
+    static func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes { w2w_multiply_add(a, b, c) }
 
     /// The sum of the sixteen, pairwise.
     @_transparent

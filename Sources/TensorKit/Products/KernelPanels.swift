@@ -142,25 +142,37 @@ struct KernelPanels: Equatable {
     func turn(
         _ source: UnsafeMutableRawPointer, count: Int, _ turns: WinogradTurns, into target: UnsafeMutableRawPointer, apart: Int
     ) {
-        switch (turns, number) {
-        case (.two, .bfloat16): turnPairs(source, count, .two, target, apart)
-        case (.four, .bfloat16): turnPairs(source, count, .four, target, apart)
-        case (.two, _): turnSingle(source, count, .two, target, apart)
-        case (.four, _): turnSingle(source, count, .four, target, apart)
+        switch kept {
+        case .binary16: turn(source, count, turns, target, apart, HalfKernel.self)
+        default: turn(source, count, turns, target, apart, FloatKernel.self)
         }
     }
 
     @inline(__always)
-    private func turnSingle(
-        _ source: UnsafeMutableRawPointer, _ count: Int, _ turns: WinogradTurns, _ target: UnsafeMutableRawPointer, _ apart: Int
+    private func turn<Kept: KeptKernel>(
+        _ source: UnsafeMutableRawPointer, _ count: Int, _ turns: WinogradTurns, _ target: UnsafeMutableRawPointer, _ apart: Int,
+        _ kept: Kept.Type
     ) {
-        let isHalf = kept == .binary16
+        // Each with its own constants.
+        switch (turns, number) {
+        case (.two, .bfloat16): turnPairs(source, count, .two, target, apart, kept)
+        case (.four, .bfloat16): turnPairs(source, count, .four, target, apart, kept)
+        case (.two, _): turnSingle(source, count, .two, target, apart, kept)
+        case (.four, _): turnSingle(source, count, .four, target, apart, kept)
+        }
+    }
+
+    @_transparent
+    private func turnSingle<Kept: KeptKernel>(
+        _ source: UnsafeMutableRawPointer, _ count: Int, _ turns: WinogradTurns, _ target: UnsafeMutableRawPointer, _ apart: Int,
+        _ kept: Kept.Type
+    ) {
         for channel in 0..<count {
             let from = UnsafeRawPointer(source + channel * channelBytes)
             for output in stride(from: 0, to: WeightPanels.width, by: 16) {
                 let to = target + (channel * WeightPanels.width + output) * 4
                 turns.turnKernels {
-                    Self.load(from, $0 * WeightPanels.width + output, isHalf)
+                    Kept.load(from, $0 * WeightPanels.width + output)
                 } _: { place, lanes in
                     (to + place * apart).storeBytes(of: lanes, as: Lanes.self)
                 }
@@ -168,30 +180,42 @@ struct KernelPanels: Equatable {
         }
     }
 
-    @inline(__always)
-    private func turnPairs(
-        _ source: UnsafeMutableRawPointer, _ count: Int, _ turns: WinogradTurns, _ target: UnsafeMutableRawPointer, _ apart: Int
+    @_transparent
+    private func turnPairs<Kept: KeptKernel>(
+        _ source: UnsafeMutableRawPointer, _ count: Int, _ turns: WinogradTurns, _ target: UnsafeMutableRawPointer, _ apart: Int,
+        _ kept: Kept.Type
     ) {
-        let (isHalf, width) = (kept == .binary16, 2 * WeightPanels.width)
+        let width = 2 * WeightPanels.width
         for pair in 0..<count / 2 {
             let from = UnsafeRawPointer(source + 2 * pair * channelBytes)
             for word in stride(from: 0, to: WeightPanels.width, by: 16) {
                 let to = target + (pair * WeightPanels.width + word) * 4
                 turns.turnKernels {
-                    Self.load(from, $0 * width + 2 * word, isHalf)
+                    Kept.load(from, $0 * width + 2 * word)
                 } _: {
-                    Self.load(from, $0 * width + 2 * word + 16, isHalf)
+                    Kept.load(from, $0 * width + 2 * word + 16)
                 } _: { place, low, high in
                     (to + place * apart).storeBytes(of: BrainMath.narrow(low, high), as: Words.self)
                 }
             }
         }
     }
+}
 
+/// How a kernel's numbers are kept.
+private protocol KeptKernel {
+    /// Sixteen of them.
+    static func load(_ from: UnsafeRawPointer, _ index: Int) -> Lanes
+}
+
+private enum HalfKernel: KeptKernel {
     @_transparent
-    private static func load(_ from: UnsafeRawPointer, _ index: Int, _ isHalf: Bool) -> Lanes {
-        isHalf
-            ? w2w_half_widen((from + 2 * index).loadUnaligned(as: SIMD16<UInt16>.self))
-            : (from + 4 * index).loadUnaligned(as: Lanes.self)
+    static func load(_ from: UnsafeRawPointer, _ index: Int) -> Lanes {
+        w2w_half_widen((from + 2 * index).loadUnaligned(as: SIMD16<UInt16>.self))
     }
+}
+
+private enum FloatKernel: KeptKernel {
+    @_transparent
+    static func load(_ from: UnsafeRawPointer, _ index: Int) -> Lanes { (from + 4 * index).loadUnaligned(as: Lanes.self) }
 }

@@ -298,25 +298,24 @@ struct Winograd {
                 let inputs = min(depth, channels - channel)
                 let source = kernels.panel(panel, from: channel, in: weights)
                 kernels.turn(source, count: inputs, turns, into: turnedWeights, apart: weightsApart)
-                // The next kernels come from memory meanwhile, a share with each of some places.
+                // The next kernels come from memory meanwhile, a share with each place.
                 let isLast = panel + 1 == allPanels.upperBound && channel + inputs == channels
-                let wordLines = inputs * number.bytes
-                let shares = (inputs * kernels.channelBytes / 64 + wordLines - 1) / wordLines
-                let (every, next) = (max(1, turns.places / shares), source + inputs * kernels.channelBytes)
+                let share = (inputs * kernels.channelBytes / turns.places + 63) / 64 * 64
+                let next = isLast ? nil : source + inputs * kernels.channelBytes
                 for place in 0..<turns.places {
-                    let share = place / every
-                    let isNext = !isLast && place % every == 0 && share < shares
                     let c = results + place * apart
                     var sink = SumSink(c: c, apart: columns, before: channel > 0 ? c : nil)
                     let a = turned.at(channel / depth, place, range.lowerBound).assumingMemoryBound(to: UInt32.self)
                     let b = turnedWeights + place * weightsApart
-                    let ahead = isNext ? next + share * wordLines * 64 : nil
+                    let ahead = next.map { $0 + place * share }
                     if number == .bfloat16 {
                         WordTile<BrainWords, SumSink>.run(
-                            rows: range.count, a: a, stride: depth / 2, b: b, depth: inputs / 2, into: &sink, ahead: ahead)
+                            rows: range.count, a: a, stride: depth / 2, b: b, depth: inputs / 2, into: &sink, ahead: ahead,
+                            aheadBytes: share)
                     } else {
                         WordTile<FloatWords, SumSink>.run(
-                            rows: range.count, a: a, stride: depth, b: b, depth: inputs, into: &sink, ahead: ahead)
+                            rows: range.count, a: a, stride: depth, b: b, depth: inputs, into: &sink, ahead: ahead,
+                            aheadBytes: share)
                     }
                 }
             }

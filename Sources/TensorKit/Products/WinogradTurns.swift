@@ -144,27 +144,27 @@ enum WinogradTurns: Int {
 
     /// A row or column of what a kernel is turned into; n = 2 has four of them.
     private struct TurnedRow {
-        var (a, b, c, d, e, f) = (Lanes.zero, Lanes.zero, Lanes.zero, Lanes.zero, Lanes.zero, Lanes.zero)
+        let a, b, c, d, e, f: Lanes
     }
 
     /// G w: the kernel's polynomial at the points, divided by what the others' product is there.
-    @inline(__always)
+    @_transparent
     private func turnKernel(_ w0: Lanes, _ w1: Lanes, _ w2: Lanes) -> TurnedRow {
-        var row = TurnedRow()
-        row.a = w0
         switch self {
         case .two:
             let (even, odd) = ((w0 + w2) * 0.5, w1 * 0.5)
-            (row.b, row.c, row.d) = (even + odd, even - odd, w2)
+            return TurnedRow(a: w0, b: even + odd, c: even - odd, d: w2, e: w2, f: w2)
         case .four:
             // 2 p² (p² - q²) for the points ±p, where ±q are the others: -1.5 and 6.
-            let (even1, odd1) = (
-                VectorMath.multiplyAdd(w2, Lanes(repeating: 0.5), w0) * (-2.0 / 3), w1 * (-2.0 / 3 * 0.70710678)
-            )
-            let (even2, odd2) = (VectorMath.multiplyAdd(w2, Lanes(repeating: 2), w0) * (1.0 / 6), w1 * (1.41421356 / 6))
-            (row.b, row.c, row.d, row.e, row.f) = (even1 + odd1, even1 - odd1, even2 + odd2, even2 - odd2, w2)
+            let even1 = VectorMath.multiplyAdd(w2, Lanes(repeating: -1.0 / 3), w0 * (-2.0 / 3))
+            let even2 = VectorMath.multiplyAdd(w2, Lanes(repeating: 1.0 / 3), w0 * (1.0 / 6))
+            let (odd1, odd2) = (Float(-2.0 / 3 * 0.70710678), Float(1.41421356 / 6))
+            return TurnedRow(
+                a: w0, b: VectorMath.multiplyAdd(w1, Lanes(repeating: odd1), even1),
+                c: VectorMath.multiplyAdd(w1, Lanes(repeating: -odd1), even1),
+                d: VectorMath.multiplyAdd(w1, Lanes(repeating: odd2), even2),
+                e: VectorMath.multiplyAdd(w1, Lanes(repeating: -odd2), even2), f: w2)
         }
-        return row
     }
 
     /// G w Gᵀ of sixteen kernels.

@@ -131,9 +131,9 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
     private let b: UnsafeMutableRawPointer
     /// Words of a row.
     private let depth: Int
-    /// Lines that are brought into the cache meanwhile, and how many for each word.
+    /// What is brought into the cache meanwhile, and how many bytes of it with each word: part of a line, or whole ones.
     private let ahead: UnsafeMutableRawPointer?
-    private let aheadLines: Int
+    private let aheadStep: Int
 
     /// Products of rows with a piece of a panel.
     /// - Parameters:
@@ -143,22 +143,25 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
     ///   - b: [depth, 64] words.
     ///   - depth: words of a row.
     ///   - sink: takes the sums.
-    ///   - ahead: what is brought into the cache meanwhile, of the size of `b`; or nil.
+    ///   - ahead: what is brought into the cache meanwhile, or nil.
+    ///   - aheadBytes: how much of it; nil: as much as `b`.
     @inline(__always)
     static func run(
         rows: Int, a: UnsafeMutablePointer<UInt32>, stride: Int, b: UnsafeMutableRawPointer, depth: Int, into sink: inout Sink,
-        ahead: UnsafeMutableRawPointer? = nil
+        ahead: UnsafeMutableRawPointer? = nil, aheadBytes: Int? = nil
     ) {
-        // The first four tiles bring a quarter each, so that none waits for memory; fewer tiles bring more.
-        let aheadLines = min(rows > 18 ? 1 : rows > 6 ? 2 : 4, Product.lines)
+        // Spread over up to four tiles, so that none waits for memory.
+        let bytes = aheadBytes ?? depth * 64 * Product.lines
+        let words = depth * min(4, (rows + 5) / 6)
+        let step = (bytes + words - 1) / words
+        let aheadStep = step <= 64 ? step : (step + 63) / 64 * 64
         var (row, fetched) = (0, 0)
         while row < rows {
-            let next = fetched < Product.lines ? ahead.map { $0 + fetched * depth * 64 } : nil
+            let next = fetched < bytes ? ahead.map { $0 + fetched } : nil
             let tile = WordTile(
-                first: row, a: a + row * stride, stride: stride, b: b, depth: depth, ahead: next,
-                aheadLines: aheadLines)
+                first: row, a: a + row * stride, stride: stride, b: b, depth: depth, ahead: next, aheadStep: aheadStep)
             row += tile.run(rows - row, &sink)
-            fetched += aheadLines
+            fetched += aheadStep * depth
         }
     }
 
@@ -206,14 +209,14 @@ struct WordTile<Product: WordProduct, Sink: WordSink> {
     /// Calls `body` with the number of a word and its partners.
     @inline(__always)
     private func each(_ body: (_ k: Int, _ b: Columns) -> Void) {
-        if let ahead, aheadLines == 1 {
+        if let ahead, aheadStep <= 64 {
             for k in 0..<depth {
-                w2w_prefetch(ahead + k * 64)
+                w2w_prefetch(ahead + k * aheadStep)
                 body(k, Columns(b + k * 64 * Product.lines))
             }
         } else if let ahead {
             for k in 0..<depth {
-                for line in 0..<aheadLines { w2w_prefetch(ahead + (k * aheadLines + line) * 64) }
+                for line in Swift.stride(from: 0, to: aheadStep, by: 64) { w2w_prefetch(ahead + k * aheadStep + line) }
                 body(k, Columns(b + k * 64 * Product.lines))
             }
         } else {
