@@ -169,6 +169,7 @@ struct KernelPanels: Equatable {
     ) {
         for channel in 0..<count {
             let from = UnsafeRawPointer(source + channel * channelBytes)
+            prefetch(from + 2 * channelBytes, 1)
             for output in stride(from: 0, to: WeightPanels.width, by: 16) {
                 let to = target + (channel * WeightPanels.width + output) * 4
                 turns.turnKernels {
@@ -188,6 +189,7 @@ struct KernelPanels: Equatable {
         let width = 2 * WeightPanels.width
         for pair in 0..<count / 2 {
             let from = UnsafeRawPointer(source + 2 * pair * channelBytes)
+            prefetch(from + 2 * channelBytes, 2)
             for word in stride(from: 0, to: WeightPanels.width, by: 16) {
                 let to = target + (pair * WeightPanels.width + word) * 4
                 turns.turnKernels {
@@ -199,6 +201,12 @@ struct KernelPanels: Equatable {
                 }
             }
         }
+    }
+
+    /// Asks for what is turned soon: the lines written meanwhile hide from the processor how regularly it is read.
+    @inline(__always)
+    private func prefetch(_ from: UnsafeRawPointer, _ channels: Int) {
+        for line in stride(from: 0, to: channels * channelBytes, by: 64) { w2w_prefetch(from + line) }
     }
 }
 

@@ -20,7 +20,7 @@ enum WinogradTurns: Int {
     /// Floats for one turn.
     static let scratch = 36 * 16
 
-    /// Bᵀ d B of one tile: a number may become 4 times (n = 2) or 26 times (n = 4) the largest.
+    /// Bᵀ d B of one tile: a number may become 4 times (n = 2) or 21 times (n = 4) the largest.
     /// - Parameters:
     ///   - source: the tile's first pixel.
     ///   - row: floats from one row of pixels to the next.
@@ -130,9 +130,13 @@ enum WinogradTurns: Int {
             store(3, d1 - d3)
         case .four:
             let (d4, d5) = (d.lanes(4 * step), d.lanes(5 * step))
-            let (two, half, most) = (Lanes(repeating: -2), Lanes(repeating: -0.5), Lanes(repeating: -2.5))
-            let (even1, odd1) = (VectorMath.multiplyAdd(d2, two, d4), VectorMath.multiplyAdd(d1, two, d3) * 0.70710678)
-            let (even2, odd2) = (VectorMath.multiplyAdd(d2, half, d4), VectorMath.multiplyAdd(d1, half, d3) * 1.41421356)
+            // Divided by what the others' product is at p: by 2 p² (p² - q²), where ±q are the others, -1.5 and 6. Kernels that are turned at use have
+            // less to do then.
+            let most = Lanes(repeating: -2.5)
+            let even1 = VectorMath.multiplyAdd(d2, Lanes(repeating: 4.0 / 3), d4 * (-2.0 / 3))
+            let odd1 = VectorMath.multiplyAdd(d1, Lanes(repeating: 0.70710678 * 4.0 / 3), d3 * (0.70710678 * -2.0 / 3))
+            let even2 = VectorMath.multiplyAdd(d2, Lanes(repeating: -0.5 / 6), d4 * (1.0 / 6))
+            let odd2 = VectorMath.multiplyAdd(d1, Lanes(repeating: 1.41421356 * -0.5 / 6), d3 * (1.41421356 / 6))
             store(0, VectorMath.multiplyAdd(d2, most, d0 + d4))
             store(1, even1 + odd1)
             store(2, even1 - odd1)
@@ -147,7 +151,7 @@ enum WinogradTurns: Int {
         let a, b, c, d, e, f: Lanes
     }
 
-    /// G w: the kernel's polynomial at the points, divided by what the others' product is there.
+    /// G w: the kernel's polynomial at the points; of n = 2 divided by what the others' product is there.
     @_transparent
     private func turnKernel(_ w0: Lanes, _ w1: Lanes, _ w2: Lanes) -> TurnedRow {
         switch self {
@@ -155,15 +159,9 @@ enum WinogradTurns: Int {
             let (even, odd) = ((w0 + w2) * 0.5, w1 * 0.5)
             return TurnedRow(a: w0, b: even + odd, c: even - odd, d: w2, e: w2, f: w2)
         case .four:
-            // 2 p² (p² - q²) for the points ±p, where ±q are the others: -1.5 and 6.
-            let even1 = VectorMath.multiplyAdd(w2, Lanes(repeating: -1.0 / 3), w0 * (-2.0 / 3))
-            let even2 = VectorMath.multiplyAdd(w2, Lanes(repeating: 1.0 / 3), w0 * (1.0 / 6))
-            let (odd1, odd2) = (Float(-2.0 / 3 * 0.70710678), Float(1.41421356 / 6))
-            return TurnedRow(
-                a: w0, b: VectorMath.multiplyAdd(w1, Lanes(repeating: odd1), even1),
-                c: VectorMath.multiplyAdd(w1, Lanes(repeating: -odd1), even1),
-                d: VectorMath.multiplyAdd(w1, Lanes(repeating: odd2), even2),
-                e: VectorMath.multiplyAdd(w1, Lanes(repeating: -odd2), even2), f: w2)
+            let (even1, odd1) = (VectorMath.multiplyAdd(w2, Lanes(repeating: 0.5), w0), w1 * 0.70710678)
+            let (even2, odd2) = (VectorMath.multiplyAdd(w2, Lanes(repeating: 2), w0), w1 * 1.41421356)
+            return TurnedRow(a: w0, b: even1 + odd1, c: even1 - odd1, d: even2 + odd2, e: even2 - odd2, f: w2)
         }
     }
 
