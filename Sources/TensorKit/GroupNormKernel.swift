@@ -33,9 +33,9 @@ extension Kernels {
                 }
                 let result = target + sample * positions * channels
                 if activation == .silu {
-                    apply(image, result, positions, channels, range, factors, shifts) { VectorMath.silu($0) }
+                    apply(image, result, positions, channels, range, factors, shifts, SiLU.self)
                 } else {
-                    apply(image, result, positions, channels, range, factors, shifts) { $0 }
+                    apply(image, result, positions, channels, range, factors, shifts, Identity.self)
                 }
             }
         }
@@ -45,10 +45,10 @@ extension Kernels {
 
     /// y = function(x * factor + shift) for channels `range` of all positions.
     @inline(__always)
-    private static func apply(
+    private static func apply<Function: LaneFunction>(
         _ x: UnsafeMutablePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ positions: Int, _ channels: Int,
         _ range: Range<Int>,
-        _ factors: UnsafeMutablePointer<Float>, _ shifts: UnsafeMutablePointer<Float>, _ function: (Lanes) -> Lanes
+        _ factors: UnsafeMutablePointer<Float>, _ shifts: UnsafeMutablePointer<Float>, _ function: Function.Type
     ) {
         let streams = range.lowerBound % 16 == 0 && y.isWorthStreaming(count: positions * channels, rowLength: channels)
         var c = range.lowerBound
@@ -56,8 +56,8 @@ extension Kernels {
             let (f0, f1, s0, s1) = (factors.lanes(c), factors.lanes(c + 16), shifts.lanes(c), shifts.lanes(c + 16))
             var at = c
             for _ in 0..<positions {
-                let first = function(VectorMath.multiplyAdd(x.lanes(at), f0, s0))
-                let second = function(VectorMath.multiplyAdd(x.lanes(at + 16), f1, s1))
+                let first = function.of(VectorMath.multiplyAdd(x.lanes(at), f0, s0))
+                let second = function.of(VectorMath.multiplyAdd(x.lanes(at + 16), f1, s1))
                 if streams {
                     y.stream(first, at)
                     y.stream(second, at + 16)
@@ -76,9 +76,9 @@ extension Kernels {
             var at = c
             for _ in 0..<positions {
                 if width == 16 {
-                    y.store(function(VectorMath.multiplyAdd(x.lanes(at), f, s)), at)
+                    y.store(function.of(VectorMath.multiplyAdd(x.lanes(at), f, s)), at)
                 } else {
-                    y.storePartial(function(VectorMath.multiplyAdd(x.partialLanes(at, width), f, s)), at, width)
+                    y.storePartial(function.of(VectorMath.multiplyAdd(x.partialLanes(at, width), f, s)), at, width)
                 }
                 at += channels
             }

@@ -54,7 +54,7 @@ extension Kernels {
         let (from, to) = (x.pointer, y.pointer)
         Profile.measure("geglu", "\(x.shape)") {
             Parallel.ranges(y.count / max(1, width), grain: max(1, (1 << 13) / max(1, width))) { range in
-                for row in range { gateRow(from + row * 2 * width, width, into: to + row * width) { VectorMath.gelu($0) } }
+                for row in range { gateRow(from + row * 2 * width, width, into: to + row * width, GELU.self) }
             }
         }
         return y
@@ -62,20 +62,20 @@ extension Kernels {
 
     /// `geglu` of a row of `2 * width` numbers, with a GELU of one's own.
     @inline(__always)
-    static func gateRow(
+    static func gateRow<Function: LaneFunction>(
         _ values: UnsafeMutablePointer<Float>, _ width: Int, into target: UnsafeMutablePointer<Float>, streams: Bool = false,
-        _ gelu: (Lanes) -> Lanes
+        _ gelu: Function.Type
     ) {
         let gates = values + width
         var i = 0
         while i + 16 <= width {
-            let result = values.lanes(i) * gelu(gates.lanes(i))
+            let result = values.lanes(i) * gelu.of(gates.lanes(i))
             if streams { target.stream(result, i) } else { target.store(result, i) }
             i += 16
         }
         if i < width {
             let rest = width - i
-            target.storePartial(values.partialLanes(i, rest) * gelu(gates.partialLanes(i, rest)), i, rest)
+            target.storePartial(values.partialLanes(i, rest) * gelu.of(gates.partialLanes(i, rest)), i, rest)
         }
     }
 

@@ -149,3 +149,29 @@ enum VectorMath {
         return g * (1 + x * (1 - g))
     }
 }
+
+/// A function of sixteen numbers that becomes part of the loop it is used in; a closure of some length is called, its numbers through memory.
+protocol LaneFunction {
+    static func of(_ x: Lanes) -> Lanes
+}
+
+enum Identity: LaneFunction {
+    @_transparent
+    static func of(_ x: Lanes) -> Lanes { x }
+}
+
+enum SiLU: LaneFunction {
+    @_transparent
+    static func of(_ x: Lanes) -> Lanes { VectorMath.silu(x) }
+}
+
+enum GELU: LaneFunction {
+    @_transparent
+    static func of(_ x: Lanes) -> Lanes { VectorMath.gelu(x) }
+}
+
+/// `GELU` as `BrainMath` has it.
+enum BrainGELU: LaneFunction {
+    @_transparent
+    static func of(_ x: Lanes) -> Lanes { BrainMath.gelu(x) }
+}

@@ -30,8 +30,7 @@ extension Kernels {
         let words = AttentionContext<Number>.size(keys: keys, width: width)
         let size = (own + words + 15) / 16 * 16
         let scratch = Tensor(uninitialized: [parts, size])
-        // Where queries do not stay in the second cache.
-        let asksAhead = queries % lanes == 0 && query.count >= 1 << 20
+        let asksAhead = queries % lanes == 0
         let (q, k, v, y, buffers) = (query.pointer, key.pointer, value.pointer, result.pointer, scratch.pointer)
         Profile.measure(
             "attention", "\(query.shape) to \(keys), \(heads) heads\(Number.perWord == 2 ? ", own bfloat16" : "")",

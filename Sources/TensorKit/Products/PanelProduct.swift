@@ -159,14 +159,11 @@ struct PanelProduct {
                     multiply(half + panel, block, into: Columns(c: gates, apart: apart, residual: nil), next: panel + 1, work)
                     for row in 0..<count {
                         let to = y + (first + row) * (outputs / 2) + panel * WeightPanels.width
+                        let row = values + row * apart
                         if panels.number == .bfloat16 {
-                            Kernels.gateRow(values + row * apart, WeightPanels.width, into: to, streams: work.streams) {
-                                BrainMath.gelu($0)
-                            }
+                            Kernels.gateRow(row, WeightPanels.width, into: to, streams: work.streams, BrainGELU.self)
                         } else {
-                            Kernels.gateRow(values + row * apart, WeightPanels.width, into: to, streams: work.streams) {
-                                VectorMath.gelu($0)
-                            }
+                            Kernels.gateRow(row, WeightPanels.width, into: to, streams: work.streams, GELU.self)
                         }
                     }
                 }
@@ -253,7 +250,11 @@ struct PanelProduct {
         for row in 0..<block.count {
             let to = buffer + row * Self.rowStride
             switch source {
-            case .matrix(let x): narrow(x + (block.first + row) * panels.inputs + piece.first, to)
+            case .matrix(let x):
+                let from = x + (block.first + row) * panels.inputs + piece.first
+                // Rows that another thread has just written come slowly.
+                for i in stride(from: 0, to: piece.count, by: 16) { w2w_prefetch(from + 2 * panels.inputs + i) }
+                narrow(from, to)
             case .image(let image):
                 if let from = image.pixel(block.first + row, piece.tap) {
                     narrow(from + piece.channel, to)
