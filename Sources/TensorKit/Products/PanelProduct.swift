@@ -250,11 +250,7 @@ struct PanelProduct {
         for row in 0..<block.count {
             let to = buffer + row * Self.rowStride
             switch source {
-            case .matrix(let x):
-                let from = x + (block.first + row) * panels.inputs + piece.first
-                // Rows that another thread has just written come slowly.
-                for i in stride(from: 0, to: piece.count, by: 16) { w2w_prefetch(from + 2 * panels.inputs + i) }
-                narrow(from, to)
+            case .matrix(let x): narrow(x + (block.first + row) * panels.inputs + piece.first, to)
             case .image(let image):
                 if let from = image.pixel(block.first + row, piece.tap) {
                     narrow(from + piece.channel, to)
