@@ -1,5 +1,6 @@
 import Dispatch
 import Foundation
+import Synchronization
 
 /// Splits loops over the processor's cores. The parts run on the OpenMP pool that oneDNN uses anyway, so that a network's own loops and
 /// its products wake the same threads; without OpenMP they run through `DispatchQueue.concurrentPerform`.
@@ -89,6 +90,67 @@ public enum Parallel {
             return
         }
         run(parts) { body(count * $0 / parts..<count * ($0 + 1) / parts) }
+    }
+
+    /// Splits `0..<count` over `parts` threads so that nobody waits long for a neighbour that the system has put aside: each takes the items of a
+    /// contiguous range of its own from the front, then what others have left of theirs from the back. What becomes of an item must not depend
+    /// on who does it, nor on what was done before.
+    /// - Parameters:
+    ///   - count: of items, each worth some ten microseconds; below 2³².
+    ///   - parts: at most so many calls of `body`.
+    ///   - body: gets its number, below `parts`, and what gives it one item after the other, nil when none is left.
+    public static func share(_ count: Int, parts: Int, _ body: (_ part: Int, _ next: () -> Int?) -> Void) {
+        if parts <= 1 || threads == 1 || slot != 0 {
+            var item = 0
+            body(0) {
+                defer { item += 1 }
+                return item < count ? item : nil
+            }
+            return
+        }
+        let shares = Shares(count, parts: parts)
+        run(parts) { part in body(part) { shares.next(part) } }
+        shares.free()
+    }
+
+    /// What is left of each thread's items: the first in the lower half of a word, the end in the upper half.
+    private struct Shares: @unchecked Sendable {
+        /// Words of one thread lie on a line of its own.
+        private static let apart = 8
+        private let words: UnsafeMutablePointer<Atomic<UInt64>>
+        private let parts: Int
+
+        init(_ count: Int, parts: Int) {
+            self.parts = parts
+            words = .allocate(capacity: parts * Self.apart)
+            for part in 0..<parts {
+                let (first, end) = (count * part / parts, count * (part + 1) / parts)
+                (words + part * Self.apart).initialize(to: Atomic(UInt64(first) | UInt64(end) << 32))
+            }
+        }
+
+        func free() { words.deallocate() }
+
+        func next(_ part: Int) -> Int? {
+            if let item = take(part, fromFront: true) { return item }
+            for other in 1..<parts {
+                if let item = take((part + other) % parts, fromFront: false) { return item }
+            }
+            return nil
+        }
+
+        private func take(_ part: Int, fromFront: Bool) -> Int? {
+            let word = words + part * Self.apart
+            var known = word.pointee.load(ordering: .relaxed)
+            while true {
+                let (first, end) = (known & 0xFFFF_FFFF, known >> 32)
+                guard first < end else { return nil }
+                let (exchanged, found) = word.pointee.compareExchange(
+                    expected: known, desired: fromFront ? known + 1 : known - (1 << 32), ordering: .relaxed)
+                if exchanged { return Int(fromFront ? first : end - 1) }
+                known = found
+            }
+        }
     }
 
     /// Sendable because the parts of a loop write to different places by the contract of `run`.

@@ -1,3 +1,4 @@
+import Foundation
 import TensorKit
 import Testing
 
@@ -8,6 +9,37 @@ import Testing
             for i in range { visits.pointer[i] += 1 }
         }
         #expect(visits.array.prefix(count).allSatisfy { $0 == 1 })
+    }
+
+    @Test(arguments: [0, 1, 2, 7, 1000], [1, 2, 5]) func everyItemIsTakenOnce(_ count: Int, _ parts: Int) {
+        let visits = Tensor(zeros: [max(1, count)])
+        for _ in 0..<20 {
+            Parallel.share(count, parts: parts) { _, take in
+                while let item = take() { visits.pointer[item] += 1 }
+            }
+        }
+        #expect(visits.array.prefix(count).allSatisfy { $0 == 20 })
+    }
+
+    /// A thread that is stopped keeps the others waiting for the item it has begun, not for the rest of its share.
+    @Test(.enabled(if: Parallel.threads > 1)) func whatAThreadLeavesOthersTake() {
+        let (count, doers, flag) = (40, Tensor(zeros: [40]), Tensor(zeros: [1]))
+        let (doer, begun) = (doers.pointer, flag.pointer)
+        /// Ten seconds at most.
+        func wait(until condition: () -> Bool) {
+            for _ in 0..<10000 where !condition() { usleep(1000) }
+        }
+        Parallel.share(count, parts: 2) { part, take in
+            if part == 1 { wait { begun[0] == 1 } }
+            while let item = take() {
+                if part == 0 {
+                    begun[0] = 1
+                    wait { (0..<count).allSatisfy { $0 == item || doer[$0] == 2 } }
+                }
+                doer[item] = Float(part + 1)
+            }
+        }
+        #expect(doers.array.filter { $0 == 1 }.count == 1 && !doers.array.contains(0))
     }
 
     @Test func lanesShareLayersAndGiveWhatOneThreadGives() {

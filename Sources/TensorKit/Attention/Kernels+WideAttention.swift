@@ -36,7 +36,7 @@ extension Kernels {
             "attention", "\(query.shape) to \(keys), \(heads) heads\(Number.perWord == 2 ? ", own bfloat16" : "")",
             operations: 4 * Double(samples * queries) * Double(keys * stride)
         ) {
-            Parallel.run(parts) { part in
+            Parallel.share(items, parts: parts) { part, take in
                 let buffer = buffers + part * size
                 var context = AttentionContext<Number>(
                     UnsafeMutableRawPointer(buffer + own).bindMemory(to: UInt32.self, capacity: words), keys: keys, width: width)
@@ -47,16 +47,15 @@ extension Kernels {
                 func place(_ item: Int) -> Int {
                     (item / tiles / heads * queries + item % tiles * lanes) * stride + item / tiles % heads * width
                 }
-                let range = items * part / parts..<items * (part + 1) / parts
                 var present = -1
-                for item in range {
+                while let item = take() {
                     let (pair, at) = (item / tiles, place(item))
                     if present != pair {
                         let from = pair / heads * keys * stride + pair % heads * width
                         context.load(key: features(k + from), value: features(v + from))
                         present = pair
                     }
-                    let next = asksAhead && item + 1 < range.upperBound ? features(q + place(item + 1)) : nil
+                    let next = asksAhead && item + 1 < items ? features(q + place(item + 1)) : nil
                     tile.run(
                         query: features(q + at), context: context, result: features(y + at), scratch: buffer,
                         rows: min(lanes, queries - item % tiles * lanes), next: next)

@@ -62,23 +62,36 @@ struct PanelProduct {
             }
         let scratch = Tensor(uninitialized: [parts, size])
         let buffers = scratch.pointer
-        Parallel.run(parts) { part in
+        func work(_ part: Int, _ rows: Range<Int>, _ panels: Range<Int>) -> Work {
             let buffer = buffers + part * size
-            var work = Work(
+            return Work(
                 source: source, weights: weights, bias: bias, target: target, pieces: pieces,
                 words: UnsafeMutableRawPointer(buffer).bindMemory(to: UInt32.self, capacity: wordCount),
                 sums: UnsafeMutableRawPointer(buffer + wordCount).bindMemory(to: Float16.self, capacity: HalfTile.scratch),
-                pair: buffer + wordCount + HalfTile.scratch / 2, streams: streams)
-            if splitsRows {
+                pair: buffer + wordCount + HalfTile.scratch / 2, streams: streams, rows: rows, panels: panels)
+        }
+        if splitsRows {
+            Parallel.run(parts) { part in
                 let tiles = (rows + 11) / 12
-                work.rows = min(rows, tiles * part / parts * 12)..<min(rows, tiles * (part + 1) / parts * 12)
-                work.panels = 0..<count
-            } else {
-                work.rows = 0..<rows
-                work.panels = count * part / parts..<count * (part + 1) / parts
+                let own = min(rows, tiles * part / parts * 12)..<min(rows, tiles * (part + 1) / parts * 12)
+                multiply(work(part, own, 0..<count)) { body in
+                    for panel in 0..<count { body(panel) }
+                }
             }
-            multiply(work)
-            if streams { w2w_stream_end() }
+        } else if pieces.order == .panelByPanel && rows <= pieces.blockRows {
+            // All rows are prepared once by each thread: for whichever panels.
+            Parallel.share(count, parts: parts) { part, take in
+                multiply(work(part, 0..<rows, 0..<count)) { body in
+                    while let panel = take() { body(panel) }
+                }
+            }
+        } else {
+            Parallel.run(parts) { part in
+                let panels = count * part / parts..<count * (part + 1) / parts
+                multiply(work(part, 0..<rows, panels)) { body in
+                    for panel in panels { body(panel) }
+                }
+            }
         }
         withExtendedLifetime(scratch) {}
     }
@@ -98,9 +111,9 @@ struct PanelProduct {
         let pair: UnsafeMutablePointer<Float>
         /// Whether the results go past the caches.
         let streams: Bool
-        var rows = 0..<0
+        let rows: Range<Int>
         /// Of a gated target those of the first half.
-        var panels = 0..<0
+        let panels: Range<Int>
     }
 
     /// Rows that are multiplied together.
@@ -121,9 +134,13 @@ struct PanelProduct {
         var streams = false
     }
 
-    private func multiply(_ work: Work) {
+    /// - Parameters:
+    ///   - work: what is to be done.
+    ///   - eachPanel: calls its argument with the thread's panels.
+    private func multiply(_ work: Work, _ eachPanel: (_ body: (Int) -> Void) -> Void) {
         let (rows, pieces, outputs) = (work.rows, work.pieces, panels.outputs)
         guard !rows.isEmpty else { return }
+        defer { if work.streams { w2w_stream_end() } }
         // Blocks of equal numbers of whole tiles.
         let blocks = (rows.count + pieces.blockRows - 1) / pieces.blockRows
         let blockRows = ((rows.count + 11) / 12 + blocks - 1) / blocks * 12
@@ -137,7 +154,7 @@ struct PanelProduct {
             switch work.target {
             case .rows(let y, let residual) where pieces.order == .panelByPanel:
                 prepareAll(block, work)
-                for panel in work.panels { multiply(panel, block, into: columns(panel, y, residual), next: panel + 1, work) }
+                eachPanel { multiply($0, block, into: columns($0, y, residual), next: $0 + 1, work) }
             case .rows(let y, let residual):
                 pieces.each { piece in
                     prepare(work.source, block, piece, work.words)
@@ -152,7 +169,7 @@ struct PanelProduct {
             case .gated(let y):
                 prepareAll(block, work)
                 let half = outputs / WeightPanels.width / 2
-                for panel in work.panels {
+                eachPanel { panel in
                     let (values, gates) = (work.pair, work.pair + WeightPanels.width)
                     let apart = 2 * WeightPanels.width
                     multiply(panel, block, into: Columns(c: values, apart: apart, residual: nil), next: half + panel, work)

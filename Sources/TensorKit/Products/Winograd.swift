@@ -89,7 +89,11 @@ struct Winograd {
                     let range = self.range(block, of: blocks)
                     let tiles = self.turned(own, range)
                     turn(range, into: tiles, work)
-                    multiply(range, tiles, 0..<panelCount, work)
+                    switch layout {
+                    case .turned(let panels): multiply(range, tiles, panels, 0..<panelCount, work)
+                    case .kernels(let kernels):
+                        for panel in 0..<panelCount { multiply(range, tiles, kernels, panel: panel, work) }
+                    }
                 }
             }
         } else {
@@ -97,11 +101,21 @@ struct Winograd {
             Parallel.run(threads) { part in
                 turn(tiles * part / threads..<tiles * (part + 1) / threads, into: all, works + part * size)
             }
-            Parallel.run(threads) { part in
-                for block in 0..<blocks {
-                    multiply(
-                        range(block, of: blocks), all, panelCount * part / threads..<panelCount * (part + 1) / threads,
-                        works + part * size)
+            switch layout {
+            case .turned(let panels):
+                Parallel.run(threads) { part in
+                    for block in 0..<blocks {
+                        multiply(
+                            range(block, of: blocks), all, panels,
+                            panelCount * part / threads..<panelCount * (part + 1) / threads,
+                            works + part * size)
+                    }
+                }
+            case .kernels(let kernels):
+                Parallel.share(panelCount * blocks, parts: threads) { part, take in
+                    while let item = take() {
+                        multiply(range(item % blocks, of: blocks), all, kernels, panel: item / blocks, works + part * size)
+                    }
                 }
             }
         }
@@ -211,20 +225,10 @@ struct Winograd {
 
     /// The results of at most `block` tiles in some panels.
     private func multiply(
-        _ range: Range<Int>, _ turned: Turned, _ allPanels: Range<Int>, _ work: UnsafeMutablePointer<Float>
-    ) {
-        guard !range.isEmpty else { return }
-        switch layout {
-        case .turned(let panels): multiply(range, turned, panels, allPanels, work)
-        case .kernels(let kernels): multiply(range, turned, kernels, allPanels, work)
-        }
-        if streams { w2w_stream_end() }
-    }
-
-    private func multiply(
         _ range: Range<Int>, _ turned: Turned, _ panels: WeightPanels, _ allPanels: Range<Int>,
         _ work: UnsafeMutablePointer<Float>
     ) {
+        guard !range.isEmpty else { return }
         let rows = UnsafeMutableRawPointer(work + Self.scratch)
             .bindMemory(to: UInt32.self, capacity: range.count * PanelProduct.rowStride)
         let sums = UnsafeMutableRawPointer(rows + range.count * PanelProduct.rowStride).assumingMemoryBound(to: Float16.self)
@@ -281,51 +285,52 @@ struct Winograd {
                     column: firstPanel * WeightPanels.width, count: columns, factor: 1, work)
             }
         }
+        if streams { w2w_stream_end() }
     }
 
-    /// The same with weights that are turned for it.
+    /// The results of at most `block` tiles in one panel, whose weights are turned for it.
     private func multiply(
-        _ range: Range<Int>, _ turned: Turned, _ kernels: KernelPanels, _ allPanels: Range<Int>,
+        _ range: Range<Int>, _ turned: Turned, _ kernels: KernelPanels, panel: Int,
         _ work: UnsafeMutablePointer<Float>
     ) {
+        guard !range.isEmpty else { return }
         let (results, columns, depth) = (work + Self.scratch, WeightPanels.width, depth)
         let apart = range.count * columns + 16
         let weightsApart = turnedWeightsApart
         let unaligned = UInt(bitPattern: work + workSize)
         let turnedWeights = UnsafeMutableRawPointer(work + workSize) + Int((64 - unaligned % 64) % 64)
-        for panel in allPanels {
-            for channel in stride(from: 0, to: channels, by: depth) {
-                let inputs = min(depth, channels - channel)
-                let source = kernels.panel(panel, from: channel, in: weights)
-                kernels.turn(source, count: inputs, turns, into: turnedWeights, apart: weightsApart)
-                // The next kernels come from memory meanwhile, a share with each place.
-                let isLast = panel + 1 == allPanels.upperBound && channel + inputs == channels
-                let share = (inputs * kernels.channelBytes / turns.places + 63) / 64 * 64
-                let next = isLast ? nil : source + inputs * kernels.channelBytes
-                for place in 0..<turns.places {
-                    let c = results + place * apart
-                    var sink = SumSink(c: c, apart: columns, before: channel > 0 ? c : nil)
-                    let a = turned.at(channel / depth, place, range.lowerBound).assumingMemoryBound(to: UInt32.self)
-                    let b = turnedWeights + place * weightsApart
-                    let ahead = next.map { $0 + place * share }
-                    if number == .bfloat16 {
-                        WordTile<BrainWords, SumSink>.run(
-                            rows: range.count, a: a, stride: depth / 2, b: b, depth: inputs / 2, into: &sink, ahead: ahead,
-                            aheadBytes: share)
-                    } else {
-                        WordTile<FloatWords, SumSink>.run(
-                            rows: range.count, a: a, stride: depth, b: b, depth: inputs, into: &sink, ahead: ahead,
-                            aheadBytes: share)
-                    }
+        for channel in stride(from: 0, to: channels, by: depth) {
+            let inputs = min(depth, channels - channel)
+            let source = kernels.panel(panel, from: channel, in: weights)
+            kernels.turn(source, count: inputs, turns, into: turnedWeights, apart: weightsApart)
+            // The next kernels come from memory meanwhile, a share with each place.
+            let isLast = panel + 1 == outputs / WeightPanels.width && channel + inputs == channels
+            let share = (inputs * kernels.channelBytes / turns.places + 63) / 64 * 64
+            let next = isLast ? nil : source + inputs * kernels.channelBytes
+            for place in 0..<turns.places {
+                let c = results + place * apart
+                var sink = SumSink(c: c, apart: columns, before: channel > 0 ? c : nil)
+                let a = turned.at(channel / depth, place, range.lowerBound).assumingMemoryBound(to: UInt32.self)
+                let b = turnedWeights + place * weightsApart
+                let ahead = next.map { $0 + place * share }
+                if number == .bfloat16 {
+                    WordTile<BrainWords, SumSink>.run(
+                        rows: range.count, a: a, stride: depth / 2, b: b, depth: inputs / 2, into: &sink, ahead: ahead,
+                        aheadBytes: share)
+                } else {
+                    WordTile<FloatWords, SumSink>.run(
+                        rows: range.count, a: a, stride: depth, b: b, depth: inputs, into: &sink, ahead: ahead,
+                        aheadBytes: share)
                 }
             }
-            let factor = kernels.factor(panel, in: weights)
-            for tile in range {
-                finish(
-                    tile, results + (tile - range.lowerBound) * columns, apart: apart, column: panel * WeightPanels.width,
-                    count: columns, factor: factor, work)
-            }
         }
+        let factor = kernels.factor(panel, in: weights)
+        for tile in range {
+            finish(
+                tile, results + (tile - range.lowerBound) * columns, apart: apart, column: panel * WeightPanels.width,
+                count: columns, factor: factor, work)
+        }
+        if streams { w2w_stream_end() }
     }
 
     /// Words as `HalfTile` takes them of some channels of some tiles.
