@@ -113,6 +113,21 @@ import Testing
         #expect(story.effects.contains { if case .submit(.preview, _) = $0 { true } else { false } })
     }
 
+    @Test("the hint of the first run speaks of what there is")
+    func welcomeToAModelAlone() {
+        func screen(_ description: SpaceDescription) -> String {
+            var story = Story(ExplorerOptions(size: Size(columns: 120, rows: 34), isFirstRun: true, resumesLastWalk: false))
+            story.open(description)
+            return story.screen
+        }
+        let model = screen(TestSpace.description(identities: 0, axes: 0))
+        #expect(model.contains("Welcome") && model.contains("what is drawn"))
+        #expect(!model.contains("another axis") && !model.contains("everybody of this space"))
+        let people = screen(TestSpace.description(axes: 0))
+        #expect(!people.contains("another axis") && people.contains("everybody of this space"))
+        #expect(screen(TestSpace.description()).contains("another axis"))
+    }
+
     @Test("n draws somebody new with the truncation; the locked seed stays, the free one changes")
     func sample() throws {
         var story = Story.opened()

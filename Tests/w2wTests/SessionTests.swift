@@ -283,4 +283,16 @@ import Testing
         #expect(model.cells.allSatisfy { $0.attributes.foreground == .standard && $0.attributes.background == .standard })
         try await program.quit()
     }
+    @Test func aTerminalWithoutColours() async throws {
+        let program = try ExplorerProgram(.noSixel, environment: ["TERM": "vt100"])
+        try await program.session.waitForText("1 Explore")
+        try await program.session.waitForQuiet()
+        let model = program.session.model
+        let bar = (0..<model.columns).map { model[$0, 0] }
+        let first = try #require(bar.indices.first { String(bar.dropFirst($0).prefix(7).map(\.character)) == "Explore" })
+        // The theme without colours marks the open tab by attributes, and it alone.
+        #expect(bar[first].attributes.reverse)
+        #expect(bar.filter(\.attributes.reverse).count < 16)
+        try await program.quit()
+    }
 }

@@ -44,7 +44,7 @@ public struct Theme: Sendable, Hashable {
             .selection: Style(background: Colour(index: 236, rgb: 0x2c3038)),
         ])
 
-    /// No colour at all, for `NO_COLOR`: attributes carry what little is left.
+    /// No colour at all, for `NO_COLOR` and terminals without: attributes carry what little is left.
     public static let mono = Theme(
         name: "mono", summary: "no colours",
         styles: [

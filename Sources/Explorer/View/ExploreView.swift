@@ -147,11 +147,17 @@ extension ExplorerModel {
     private static func strength(_ effect: Float) -> String { effect > 0.01 ? Canvas.level(effect) : " " }
 
     private func drawWelcome(on canvas: inout Canvas, in rect: Rect) {
-        let lines = [
-            (key(.less) + key(.more), "change the face"), (key(.axisUp) + key(.axisDown), "another axis"),
-            (key(.sample), "somebody new"), (key(.showPeople), "everybody of this space"),
-            (key(.help), "all keys"),
-        ]
+        // A space without a weight VAE has no axes, and in a model alone there is nobody.
+        let hasAxes = index?.hasCodes ?? true
+        let hasPeople = index.map { $0.description.identities.count > 0 } ?? true
+        var lines: [(String, String)] =
+            hasAxes
+            ? [
+                (key(.less) + key(.more), "change the face"), (key(.axisUp) + key(.axisDown), "another axis"),
+                (key(.sample), "somebody new"),
+            ] : [(key(.prompt), "what is drawn"), (key(.rerollSeed), "another picture of it")]
+        if hasPeople { lines.append((key(.showPeople), "everybody of this space")) }
+        lines.append((key(.help), "all keys"))
         let card = Rect(
             x: rect.x + max(2, (rect.columns - 38) / 2), y: rect.maxY - lines.count - 4, columns: min(38, rect.columns - 4),
             rows: lines.count + 2)

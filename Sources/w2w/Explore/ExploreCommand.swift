@@ -63,9 +63,7 @@ struct ExploreCommand: ParsableCommand {
         let folders = Directories()
         let preferencesPath = folders.state + "/explorer.json"
         let preferences = Preferences.load(from: preferencesPath)
-        let isColourless = !(environment["NO_COLOR"] ?? "").isEmpty
-        let (themes, complaint) = try ThemeShelf(directories: folders)
-            .themes(wanted: theme, remembered: preferences.theme, isColourless: isColourless)
+        var (themes, complaint) = try ThemeShelf(directories: folders).themes(wanted: theme, remembered: preferences.theme)
         let (keys, keyComplaint) = KeyShelf.keys(at: folders.keys)
         let library = try Library(path: folders.library)
         defer { library.close() }
@@ -76,6 +74,10 @@ struct ExploreCommand: ParsableCommand {
                 environment: environment),
             environment: environment)
         defer { screen.close() }
+        // Because of `NO_COLOR` or a terminal that has none. A theme that tells things apart by colour would leave the open tab unmarked.
+        if screen.colours == .none, theme == nil, let mono = themes.firstIndex(where: { $0.name == Theme.mono.name }) {
+            themes.insert(themes.remove(at: mono), at: 0)
+        }
 
         let box = MessageBox { screen.wake() }
         let engine = Engine(

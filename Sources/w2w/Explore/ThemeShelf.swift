@@ -32,10 +32,9 @@ struct ThemeShelf {
     /// - Parameters:
     ///   - wanted: a name or the path of a TOML file, from the command line.
     ///   - remembered: what was chosen last time.
-    ///   - isColourless: whether `NO_COLOR` asks for a theme without any.
     /// - Returns: the themes, and one sentence on what could not be read, if anything.
     /// - Throws: `CommandFailure` when `wanted` does not exist.
-    func themes(wanted: String?, remembered: String?, isColourless: Bool) throws -> (themes: [Theme], complaint: String?) {
+    func themes(wanted: String?, remembered: String?) throws -> (themes: [Theme], complaint: String?) {
         var complaint: String?
         var found: [Theme] = []
         for path in files {
@@ -46,7 +45,7 @@ struct ThemeShelf {
         for theme in Theme.builtIn where !found.contains(where: { $0.name == theme.name }) { found.append(theme) }
         found.sort { $0.name < $1.name }
 
-        var first = isColourless ? Theme.mono.name : remembered ?? Theme.dusk.name
+        var first = remembered ?? Theme.dusk.name
         if let wanted {
             if wanted.hasSuffix(".toml") {
                 guard let (theme, problem) = read((wanted as NSString).expandingTildeInPath, known: found) else {
