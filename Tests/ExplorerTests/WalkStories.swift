@@ -113,6 +113,19 @@ import Testing
         #expect(story.effects.contains { if case .submit(.preview, _) = $0 { true } else { false } })
     }
 
+    @Test("the foot of a model alone shows what can be done with it")
+    func footOfAModelAlone() {
+        func foot(_ description: SpaceDescription) -> String {
+            var story = Story(ExplorerOptions(size: Size(columns: 80, rows: 24), resumesLastWalk: false))
+            story.open(description)
+            return String(story.screen.split(separator: "\n").last ?? "")
+        }
+        let model = foot(TestSpace.description(identities: 0, axes: 0))
+        for label in ["prompt", "seed", "save", "help"] { #expect(model.contains(label), "\(label): \(model)") }
+        for label in ["change", "axis", " new", "ends"] { #expect(!model.contains(label), "\(label): \(model)") }
+        #expect(foot(TestSpace.description()).contains("change"))
+    }
+
     @Test("the hint of the first run speaks of what there is")
     func welcomeToAModelAlone() {
         func screen(_ description: SpaceDescription) -> String {

@@ -69,7 +69,7 @@ extension ExplorerModel {
     static let stillLoading = "the space is still loading"
 
     /// What moves through the space rather than among the people in it.
-    private static let needsCodes: Set<Command> = [
+    static let needsCodes: Set<Command> = [
         .findJacobian, .findSeFa, .less, .more, .lessFine, .moreFine, .lessCoarse, .moreCoarse, .typeValue, .zero, .mute,
         .zeroAll, .sample, .children,
         .flip,

@@ -118,6 +118,11 @@ extension ExplorerModel {
         }
         var x = 1
         var hints = KeyTable.hints(in: index == nil ? .everywhere : scope)
+        if index?.hasCodes == false {
+            // What cannot be done here would crowd out what can.
+            let needless = Self.needsCodes.union([.axisUp, .axisDown])
+            hints.removeAll { needless.isSuperset(of: $0.commands) }
+        }
         // What helps in any case is never left out.
         let closing = Array(hints.suffix(2))
         hints.removeLast(2)
