@@ -106,16 +106,37 @@ enum Palette {
         return UInt8(best.index)
     }
 
-    /// The nearest of the first 8 or 16 entries.
+    /// The nearest of the first 8 or 16 entries, among shades of grey or among those of its hue: colours that mean different things would else
+    /// become the same.
     static func nearestBasic(to rgb: UInt32, limit: UInt8) -> UInt8 {
-        func part(_ value: UInt32, _ shift: UInt32) -> Int { Int(value >> shift & 0xff) }
+        let wanted = hue(of: rgb)
         var best: (distance: Int, index: UInt8) = (.max, 0)
         for index in 0..<limit {
             let candidate = basic[Int(index)]
-            let difference = [16, 8, 0].map { part(rgb, $0) - part(candidate, $0) }
-            let distance = difference.reduce(0) { $0 + $1 * $1 }
+            let own = hue(of: candidate)
+            guard (own == nil) == (wanted == nil) else { continue }
+            if let own, let wanted {
+                let apart = abs(wanted - own)
+                if min(apart, 360 - apart) > 45 { continue }
+            }
+            let distance = zip(parts(of: rgb), parts(of: candidate)).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
             if distance < best.distance { best = (distance, index) }
         }
         return best.index
+    }
+
+    /// Red, green and blue, 0 to 255.
+    private static func parts(of rgb: UInt32) -> [Int] { [16, 8, 0].map { Int(rgb >> $0 & 0xff) } }
+
+    /// The angle of a colour on the wheel in degrees: red 0, green 120, blue 240. nil for shades of grey and what is near them.
+    private static func hue(of rgb: UInt32) -> Double? {
+        let parts = parts(of: rgb).map(Double.init)
+        let (most, least) = (parts.max() ?? 0, parts.min() ?? 0)
+        guard most > 0, most - least >= most / 4 else { return nil }
+        let range = most - least
+        let (red, green, blue) = (parts[0], parts[1], parts[2])
+        let sixth =
+            most == red ? (green - blue) / range : most == green ? 2 + (blue - red) / range : 4 + (red - green) / range
+        return (sixth * 60 + 360).truncatingRemainder(dividingBy: 360)
     }
 }

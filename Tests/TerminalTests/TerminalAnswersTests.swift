@@ -16,6 +16,17 @@ import Testing
         #expect(ColourDepth.eight.number(ofForeground: Colour(index: 0)) == 0)
         #expect(ColourDepth.eight.number(ofForeground: nil) == -1)
     }
+
+    /// Accent, warning, ends and praise of the standard theme.
+    @Test(
+        arguments: [
+            (0xe8a868, 3, 3), (0xef7a6d, 1, 9), (0x5fc9c9, 6, 6), (0xc98bd9, 5, 5), (0x8fc98f, 2, 2), (0x8a8f98, 7, 8),
+        ] as [(UInt32, Int32, Int32)])
+    func coloursThatMeanSomethingStayApart(_ rgb: UInt32, _ ofEight: Int32, _ ofSixteen: Int32) {
+        let colour = Colour(index: 100, rgb: rgb)
+        #expect(ColourDepth.eight.number(of: colour) == ofEight)
+        #expect(ColourDepth.sixteen.number(of: colour) == ofSixteen)
+    }
 }
 
 @Suite struct TerminalAnswersTests {
