@@ -5,7 +5,8 @@ import Synchronization
 /// Splits loops over the processor's cores. The parts run on the OpenMP pool that oneDNN uses anyway, so that a network's own loops and
 /// its products wake the same threads; without OpenMP they run through `DispatchQueue.concurrentPerform`.
 ///
-/// The split depends on the sizes and the number of threads alone, so sums come out the same each time.
+/// The split depends on the sizes and the number of threads alone, so sums come out the same each time; `share` leaves open who does an item, not
+/// what becomes of it.
 public enum Parallel {
     /// Number of threads that a loop is split over.
     public static let threads: Int = {

@@ -74,9 +74,7 @@ struct PanelProduct {
             Parallel.run(parts) { part in
                 let tiles = (rows + 11) / 12
                 let own = min(rows, tiles * part / parts * 12)..<min(rows, tiles * (part + 1) / parts * 12)
-                multiply(work(part, own, 0..<count)) { body in
-                    for panel in 0..<count { body(panel) }
-                }
+                multiply(work(part, own, 0..<count)) { (0..<count).forEach($0) }
             }
         } else if pieces.order == .panelByPanel && rows <= pieces.blockRows {
             // All rows are prepared once by each thread: for whichever panels.
@@ -88,9 +86,7 @@ struct PanelProduct {
         } else {
             Parallel.run(parts) { part in
                 let panels = count * part / parts..<count * (part + 1) / parts
-                multiply(work(part, 0..<rows, panels)) { body in
-                    for panel in panels { body(panel) }
-                }
+                multiply(work(part, 0..<rows, panels)) { panels.forEach($0) }
             }
         }
         withExtendedLifetime(scratch) {}
