@@ -106,10 +106,15 @@ public final class LinearKernel {
         } else if let number = halfNumber(key) {
             key.arithmetic = number == .bfloat16 ? .brain : .half
         } else if inFeatures * outFeatures >= 1 << 18 && precision == .f32 && Precision.hasWideVectors {
-            key.arithmetic = .panels
+            key.arithmetic = isStrassen(key, isGated: true) ? .strassen : .panels
         }
         let plan = plans[Parallel.slot].plan(for: key) { LinearPlan(inFeatures: inFeatures, outFeatures: outFeatures, key) }
         return plan.flatMap { $0.canGate ? $0 : nil }
+    }
+
+    private func isStrassen(_ key: LinearPlan.Key, isGated: Bool) -> Bool {
+        precision == .f32 && !key.isPlain
+            && StrassenProduct.isFaster(rows: key.rows, inputs: inFeatures, outputs: outFeatures, isGated: isGated)
     }
 
     private func halfNumber(_ key: LinearPlan.Key) -> PanelNumber? {
@@ -126,6 +131,7 @@ public final class LinearKernel {
         }
         if let forced = arithmetic.flatMap(LinearPlan.Arithmetic.init(rawValue:)) { return made(forced) ?? made(.float32) }
         if let number = halfNumber(key) { return made(number == .bfloat16 ? .brain : .half) ?? made(.float32) }
+        if isStrassen(key, isGated: false), let plan = made(.strassen) { return plan }
         let isHalf =
             precision == .fast && !key.isPlain
             && ConvolutionKernel.isWorthHalving(inFeatures * outFeatures, numbers: key.rows * (inFeatures + outFeatures))

@@ -104,24 +104,25 @@ enum VectorMath {
     /// The error function within 2e-7.
     @_transparent
     static func erf(_ x: Lanes) -> Lanes {
-        let s = x * x
-        var small = s * 7.88912147982046e-05 - 0.0008020842215046287
-        small = multiplyAdd(small, s, Lanes(repeating: 0.005189535208046436))
-        small = multiplyAdd(small, s, Lanes(repeating: -0.026854444295167923))
-        small = multiplyAdd(small, s, Lanes(repeating: 0.11283600330352783))
-        small = multiplyAdd(small, s, Lanes(repeating: -0.3761262595653534))
-        small = (small * s + 1.1283791065216064) * x
-        // From 1 on 1 - erf(t) = exp(-R(t)).
-        let t = minimum(x.replacing(with: -x, where: x .< 0), Lanes(repeating: 4))
-        var r = t * 2.1686772015527822e-05 - 0.00044133540359325707
-        r = multiplyAdd(r, t, Lanes(repeating: 0.0042045568116009235))
-        r = multiplyAdd(r, t, Lanes(repeating: -0.0252082422375679))
-        r = multiplyAdd(r, t, Lanes(repeating: 0.1084185540676117))
-        r = multiplyAdd(r, t, Lanes(repeating: 0.6332198977470398))
-        r = multiplyAdd(r, t, Lanes(repeating: 1.1295783519744873))
-        r = multiplyAdd(r, t, Lanes(repeating: -0.0001880370982689783))
-        let tail = 1 - exp(-r)
-        return small.replacing(with: tail.replacing(with: -tail, where: x .< 0), where: s .> 1)
+        // Odd: x times a polynomial of x², around the middle of its range, where its terms do not cancel. From 3.88 on one.
+        let t = minimum(maximum(x, Lanes(repeating: -3.88)), Lanes(repeating: 3.88))
+        let u = multiplyAdd(t * t, Lanes(repeating: 0.132851526), Lanes(repeating: -1))
+        var p = multiplyAdd(u, Lanes(repeating: -0.000639931415), Lanes(repeating: 0.00171583076))
+        p = multiplyAdd(p, u, Lanes(repeating: -0.00146131217))
+        p = multiplyAdd(p, u, Lanes(repeating: 0.00201845705))
+        p = multiplyAdd(p, u, Lanes(repeating: -0.00669023441))
+        p = multiplyAdd(p, u, Lanes(repeating: 0.0128080556))
+        p = multiplyAdd(p, u, Lanes(repeating: -0.0190293286))
+        p = multiplyAdd(p, u, Lanes(repeating: 0.0286620595))
+        p = multiplyAdd(p, u, Lanes(repeating: -0.0421389416))
+        p = multiplyAdd(p, u, Lanes(repeating: 0.0573693179))
+        p = multiplyAdd(p, u, Lanes(repeating: -0.0735628903))
+        p = multiplyAdd(p, u, Lanes(repeating: 0.0907329991))
+        p = multiplyAdd(p, u, Lanes(repeating: -0.109879561))
+        p = multiplyAdd(p, u, Lanes(repeating: 0.135298818))
+        p = multiplyAdd(p, u, Lanes(repeating: -0.181921348))
+        p = multiplyAdd(p, u, Lanes(repeating: 0.364449948))
+        return p * t
     }
 
     /// e to the power -x²/2, over the square root of 2π.
@@ -130,7 +131,9 @@ enum VectorMath {
 
     /// Φ(x), the cumulative normal distribution.
     @_transparent
-    static func normalDistribution(_ x: Lanes) -> Lanes { erf(x * 0.70710678) * 0.5 + 0.5 }
+    static func normalDistribution(_ x: Lanes) -> Lanes {
+        multiplyAdd(erf(x * 0.70710678), Lanes(repeating: 0.5), Lanes(repeating: 0.5))
+    }
 
     /// x Φ(x)
     @_transparent

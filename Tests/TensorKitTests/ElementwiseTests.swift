@@ -1,6 +1,7 @@
 import Foundation
-import TensorKit
 import Testing
+
+@testable import TensorKit
 
 @Suite struct ElementwiseTests {
     static let activations: [Activation] = [.identity, .relu, .leakyReLU(slope: 0.1), .tanh, .sigmoid, .silu, .gelu, .quickGELU]
@@ -23,6 +24,24 @@ import Testing
         expectClose(
             Kernels.activationGradient(activation, x: x, gradient: gradient),
             PlainKernels.activationGradient(activation, x: x, gradient: gradient), tolerance: 1e-6, "gradient of \(activation)")
+    }
+
+    /// Far from zero exactly one, so that a GELU is nothing there and not a rounding error of a large number; nothing else in between is beyond it.
+    @Test func errorFunction() {
+        for i in stride(from: -6000, through: 6000, by: 16) {
+            let x = Lanes((0..<16).map { Float(i + $0) / 1000 })
+            let found = VectorMath.erf(x)
+            for j in 0..<16 {
+                #expect(abs(Double(found[j]) - erf(Double(x[j]))) <= 2e-7, "of \(x[j])")
+                #expect(abs(found[j]) <= 1, "of \(x[j])")
+            }
+        }
+        for large in [Float(4), 1e4, .greatestFiniteMagnitude, .infinity] {
+            #expect(VectorMath.erf(Lanes(repeating: large))[0] == 1)
+            #expect(VectorMath.erf(Lanes(repeating: -large))[0] == -1)
+        }
+        #expect(VectorMath.gelu(Lanes(repeating: -1e4))[0] == 0)
+        #expect(VectorMath.erf(Lanes(repeating: .nan))[0].isNaN)
     }
 
     @Test func geluHalvesAreGated() {

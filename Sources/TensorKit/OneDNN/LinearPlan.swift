@@ -14,6 +14,8 @@ final class LinearPlan {
         case widened
         /// Float32 with the weight fetched ahead of its use (`PanelProduct`).
         case panels
+        /// Float32 with seven multiplications of quadrants instead of eight (`StrassenProduct`): for many rows.
+        case strassen
         /// Both operands in half precision, short sums too (`PanelProduct`).
         case half
         /// Both operands in bfloat16, summed in float32 (`PanelProduct`).
@@ -42,10 +44,15 @@ final class LinearPlan {
         var keepsHalf = false
     }
 
-    /// nil where `panels` or `own` do the work.
-    private let primitive: DNNPrimitive?
-    private let panels: PanelLayout?
-    private let own: WeightPanels?
+    /// What does the work.
+    private enum Way {
+        case primitive(DNNPrimitive)
+        case layout(PanelLayout)
+        case product(PanelProduct)
+        case strassen(StrassenProduct)
+    }
+
+    private let way: Way
     /// The weight as files have it.
     private let plainWeights: DNN.Descriptor
     let kept: KeptWeights
@@ -57,8 +64,12 @@ final class LinearPlan {
     let isFused: Bool
 
     var implementation: String {
-        primitive?.implementation.appending(kept.isWidened ? ", widened" : "")
-            ?? own.map { "own \($0.number)" } ?? "panels in bfloat16"
+        switch way {
+        case .primitive(let primitive): primitive.implementation.appending(kept.isWidened ? ", widened" : "")
+        case .layout: "panels in bfloat16"
+        case .product(let product): "own \(product.panels.number)"
+        case .strassen: "own float32, Strassen"
+        }
     }
 
     init?(inFeatures: Int, outFeatures: Int, _ key: Key) {
@@ -76,11 +87,19 @@ final class LinearPlan {
             guard !key.isPlain, let own = WeightPanels(number, kept: kept, outputs: outFeatures, channels: inFeatures) else {
                 return nil
             }
-            (self.own, panels, primitive, self.kept) = (own, nil, nil, KeptWeights(own.descriptor))
+            way = .product(PanelProduct(panels: own))
+            self.kept = KeptWeights(own.descriptor)
             isFused = key.activation == .identity
             return
         }
-        own = nil
+        if key.arithmetic == .strassen {
+            guard !key.isPlain, key.rows % 2 == 0, let panels = StrassenPanels(inputs: inFeatures, outputs: outFeatures) else {
+                return nil
+            }
+            (way, kept) = (.strassen(StrassenProduct(panels: panels)), KeptWeights(panels.descriptor))
+            isFused = key.activation == .identity
+            return
+        }
         func source(_ type: dnnl_data_type_t) -> DNN.Descriptor { DNN.descriptor([key.rows, inFeatures], dnnl_ab, type) }
         func describe(_ post: DNNPostOperations, _ type: dnnl_data_type_t) -> dnnl_primitive_desc_t? {
             var (from, to, bias) = (source(type), target, bias)
@@ -126,18 +145,16 @@ final class LinearPlan {
         if ownsKernel {
             dnnl_primitive_desc_destroy(description)
             guard let panels = PanelLayout(weights, output: 1) else { return nil }
-            self.panels = panels
-            primitive = nil
+            way = .layout(panels)
             return
         }
-        panels = nil
         var arguments: [(Int32, DNN.Descriptor)] = [
             (Int32(w2w_arg_src), source(type)), (Int32(w2w_arg_weights), weights), (Int32(w2w_arg_dst), target),
         ]
         if key.hasBias { arguments.append((Int32(w2w_arg_bias), bias)) }
         if key.hasResidual && isFused { arguments.append((Int32(w2w_arg_first_post_op), target)) }
         guard let primitive = DNNPrimitive(description, arguments: arguments) else { return nil }
-        self.primitive = primitive
+        way = .primitive(primitive)
         if type != dnnl_f32 { narrowing = (dnn.reordering(from: source(dnnl_f32), to: source(type)), source(type)) }
     }
 
@@ -147,31 +164,44 @@ final class LinearPlan {
     }
 
     /// Whether `runGated` can be called.
-    var canGate: Bool { own != nil && outFeatures % (2 * WeightPanels.width) == 0 }
+    var canGate: Bool {
+        switch way {
+        case .product, .strassen: outFeatures % (2 * WeightPanels.width) == 0
+        case .primitive, .layout: false
+        }
+    }
 
     /// Writes `Kernels.geglu` of x weightᵀ + bias to `y`, without the numbers in between going through memory.
     func runGated(_ x: Tensor, _ packed: PackedWeights, _ weight: WeightSource, bias: Tensor?, into y: Tensor) {
-        guard let own else { return }
-        kept.withPointer(packed, weight, plain: plainWeights) {
-            PanelProduct(panels: own).multiply(
-                .matrix(x.pointer), rows: key.rows, weights: $0, bias: bias?.pointer, into: .gated(y.pointer))
+        kept.withPointer(packed, weight, plain: plainWeights) { multiply(x, $0, bias: bias, into: .gated(y.pointer)) }
+    }
+
+    /// With one of our own products.
+    private func multiply(_ x: Tensor, _ weights: UnsafeMutableRawPointer, bias: Tensor?, into target: PanelProduct.Target) {
+        switch way {
+        case .product(let product):
+            product.multiply(.matrix(x.pointer), rows: key.rows, weights: weights, bias: bias?.pointer, into: target)
+        case .strassen(let product):
+            product.multiply(x.pointer, rows: key.rows, weights: weights, bias: bias?.pointer, into: target)
+        case .primitive, .layout: break
         }
     }
 
     private func run(_ x: Tensor, _ weights: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?, into y: Tensor) {
-        guard let primitive else {
-            let residual = isFused ? residual : nil
-            if let own {
-                PanelProduct(panels: own).multiply(
-                    .matrix(x.pointer), rows: key.rows, weights: weights, bias: bias?.pointer,
-                    into: .rows(y.pointer, adding: residual?.pointer))
-            } else {
-                if let residual { Kernels.copy(residual, into: y) }
-                panels?.multiply(
-                    x.pointer, rows: key.rows, weights: weights, bias: bias?.pointer, into: y.pointer, adds: residual != nil)
-            }
-            return
+        let fused = isFused ? residual : nil
+        switch way {
+        case .primitive(let primitive): run(primitive, x, weights, bias: bias, residual: fused, into: y)
+        case .product, .strassen: multiply(x, weights, bias: bias, into: .rows(y.pointer, adding: fused?.pointer))
+        case .layout(let panels):
+            if let fused { Kernels.copy(fused, into: y) }
+            panels.multiply(x.pointer, rows: key.rows, weights: weights, bias: bias?.pointer, into: y.pointer, adds: fused != nil)
         }
+    }
+
+    private func run(
+        _ primitive: DNNPrimitive, _ x: Tensor, _ weights: UnsafeMutableRawPointer, bias: Tensor?, residual: Tensor?,
+        into y: Tensor
+    ) {
         var source = x
         if let (reorder, own) = narrowing {
             source = DNN.tensor(for: own)
@@ -187,7 +217,7 @@ final class LinearPlan {
             primitive.bind(next, bias.pointer)
             next += 1
         }
-        if let residual, isFused { primitive.bind(next, residual.pointer) }
+        if let residual { primitive.bind(next, residual.pointer) }
         primitive.run()
         withExtendedLifetime(source) {}
     }

@@ -81,7 +81,7 @@ final class PackedWeights: Sendable {
             }
             let bytes =
                 WeightPanels(descriptor)?.bytes ?? WinogradPanels(descriptor)?.bytes ?? KernelPanels(descriptor)?.bytes
-                ?? DNN.size(descriptor)
+                ?? StrassenPanels(descriptor)?.bytes ?? DNN.size(descriptor)
             let tensor = Tensor(apart: [(bytes + 3) / 4])
             Self.fill(tensor, weight, plain, descriptor)
             state.entries.append(
@@ -96,6 +96,7 @@ final class PackedWeights: Sendable {
             if let panels = WeightPanels(descriptor) { return readingThrough(weight) { panels.fill(bytes, read: $0) } }
             if let panels = WinogradPanels(descriptor) { return readingThrough(weight) { panels.fill(bytes, read: $0) } }
             if let panels = KernelPanels(descriptor) { return readingThrough(weight) { panels.fill(bytes, read: $0) } }
+            if let panels = StrassenPanels(descriptor) { return readingThrough(weight) { panels.fill(bytes, read: $0) } }
             if let packing = PanelPacking(descriptor) { return readingThrough(weight) { packing.fill(bytes, read: $0) } }
             var source: Tensor
             switch weight.content {
