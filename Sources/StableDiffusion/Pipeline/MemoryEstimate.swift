@@ -28,13 +28,13 @@ struct MemoryEstimate {
         let isHalved = precision == .fast && Precision.hasBrainFloat
         let positions = width / vae.configuration.downscale * (height / vae.configuration.downscale) * samples
         let levels = unet.configuration.levels
-        // Winograd's filtering keeps up to four numbers for one where images are large: by the number of levels where they are. Few rows may meet
-        // oneDNN's layout, which is of float32 numbers.
+        // Winograd's filtering keeps up to four numbers for one where images are large, Strassen's products seven for four: by the number of levels
+        // where they are. Few rows may meet oneDNN's layout, which is of float32 numbers.
         let large = levels.indices.count { positions >> (2 * $0) >= ConvolutionKernel.manyRows }
         let bytesPerWeight =
             isHalved
             ? (Precision.hasHalfProducts ? [2, 2.2, 2.8, 2.8, 3.05] : [2, 2, 2.36, 2.56])
-            : isHalf && Precision.hasWideVectors ? [3.4, 2.65, 2.8, 3.3] : [4, 4, 4.47, 4.65]
+            : isHalf && Precision.hasWideVectors ? [3.4, 2.65, 2.9, 3.95] : [4, 4, 4.55, 5.1]
         weights = Int(Double(unet.parameterCount) * bytesPerWeight[min(large, bytesPerWeight.count - 1)])
         // Half of the image VAE is the decoder.
         decoderWeights = Int(Double(vae.parameterCount) * (isHalved ? 4 : 8.6))
