@@ -12,8 +12,10 @@ let isPortable = Context.environment["W2W_PORTABLE"] != nil
 #else
     let native = isPortable ? [] : ["-Xcc", "-mcpu=native"]
 #endif
+/// Compiled as a whole in debug builds too: a kernel that is generic over its numbers is otherwise called through tables, four times slower.
 let unchecked: [SwiftSetting] =
     [.unsafeFlags(["-Ounchecked", "-Xcc", "-fno-math-errno"] + native)] + (isPortable ? [] : [.define("FUSED_MULTIPLY_ADD")])
+    + [.unsafeFlags(["-disable-batch-mode", "-whole-module-optimization", "-num-threads", "2"], .when(configuration: .debug))]
 
 /// Rooms that walk over many numbers or bytes: optimised, with all checks, in debug builds too.
 let optimised: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
@@ -80,7 +82,8 @@ let package = Package(
             ]),
 
         // Comparison of arrays for the tests; no product needs it.
-        .target(name: "NumericalTesting", dependencies: ["TensorKit"], path: "Tests/NumericalTesting"),
+        .target(
+            name: "NumericalTesting", dependencies: ["TensorKit"], path: "Tests/NumericalTesting", swiftSettings: optimised),
 
         .testTarget(name: "HouseTests"),
         .testTarget(name: "TensorKitTests", dependencies: ["TensorKit", "NumericalTesting"], resources: [.copy("Fixtures")]),

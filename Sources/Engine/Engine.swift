@@ -17,14 +17,26 @@ public final class Engine: EngineService {
     ///   - precision: How exactly large models compute.
     ///   - use: What it is used for.
     ///   - events: Takes the events, on the engine's queue; what takes long there holds the engine up.
-    public init(
+    public convenience init(
         cacheDirectory: String, directionsDirectory: String? = nil, yieldsToScreen: Bool = false, precision: PrecisionName = .f32,
         use: EngineUse = .exploring, events: @escaping @Sendable (EngineEvent) -> Void
+    ) {
+        self.init(
+            cacheDirectory: cacheDirectory, directionsDirectory: directionsDirectory, yieldsToScreen: yieldsToScreen,
+            precision: precision, use: use, slowStep: Pace.noticeable, events: events)
+    }
+
+    /// - Parameter slowStep: How long an evaluation takes at most that need not be told of.
+    init(
+        cacheDirectory: String, directionsDirectory: String?, yieldsToScreen: Bool, precision: PrecisionName, use: EngineUse,
+        slowStep: Duration, events: @escaping @Sendable (EngineEvent) -> Void
     ) {
         let directions = directionsDirectory ?? cacheDirectory + "/directions"
         KernelLedger.shared.file = URL(fileURLWithPath: cacheDirectory + "/kernels.tsv")
         queue = JobQueue(label: "w2w.engine", stepsBack: yieldsToScreen, events: events) {
-            Renderer(cacheDirectory: cacheDirectory, directionsDirectory: directions, precision: precision, use: use)
+            Renderer(
+                cacheDirectory: cacheDirectory, directionsDirectory: directions, precision: precision, use: use,
+                slowStep: slowStep)
         }
     }
 

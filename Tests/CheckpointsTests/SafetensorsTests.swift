@@ -78,7 +78,7 @@ import Testing
                 for byte: UInt8 in [0, 0x22, 0x2D, 0x39, 0x5D, 0xFF] {
                     var damaged = whole
                     damaged[position] = byte
-                    try damaged.write(to: url)
+                    try put(damaged, at: url)
                     if let state = try? StateDictionary(safetensors: url) {
                         for entry in state.entries { #expect(entry.floats().count == entry.count) }
                     }

@@ -224,7 +224,7 @@ import Testing
         try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent(name)
             for count in stride(from: 0, to: whole.count, by: max(1, whole.count / 250)) {
-                try whole.prefix(count).write(to: url)
+                try put(whole.prefix(count), at: url)
                 #expect(throws: CheckpointError.self, "\(count) bytes of \(name)") { try readAll(url) }
             }
             let places = source.normal(2 * 1500)
@@ -236,7 +236,7 @@ import Testing
                     let value: UInt8 = [0, 1, 0x7F, 0x80, 0xFF, UInt8(truncatingIfNeeded: bits >> 24)][trial % 6]
                     data[Int(bits >> 4) % data.count] = value
                 }
-                try data.write(to: url)
+                try put(data, at: url)
                 do { try readAll(url) } catch is CheckpointError {}
             }
         }

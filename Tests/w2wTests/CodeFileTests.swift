@@ -7,7 +7,7 @@ import Testing
 @testable import w2w
 
 /// Weight codes in files and in pictures.
-@Suite struct CodeFileTests {
+@Suite(.takesTurns) struct CodeFileTests {
     static func description(fingerprint: String = "aaaaaaaa1", axes: Int = 2) -> SpaceDescription {
         SpaceDescription(
             name: "here", path: "/", fingerprint: fingerprint, vectorLength: 4, decoder: "vanilla VAE",
@@ -116,7 +116,7 @@ import Testing
 }
 
 /// Pictures and adapters carry their code, and what goes on from them knows how they were drawn.
-@Suite struct ResumeTests {
+@Suite(.takesTurns) struct ResumeTests {
     private let folder: String
 
     init() throws {

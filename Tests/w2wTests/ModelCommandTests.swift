@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `render` with a model that is no space.
-@Suite struct ModelCommandTests {
+@Suite(.takesTurns) struct ModelCommandTests {
     @Test func aSamplerThatIsNotToBeHadIsNamedUnlessAnotherIsChosen() async throws {
         let home = try ExplorerProgram.Home()
         let model = URL(fileURLWithPath: home.path).appendingPathComponent("model")

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The explorer in a real tmux, as far as one is installed.
-@Suite(.serialized, .enabled(if: Tmux.path != nil, "tmux is not installed")) struct TmuxTests {
+@Suite(.takesTurns, .enabled(if: Tmux.path != nil, "tmux is not installed")) struct TmuxTests {
     @Test func aSessionInTmux() async throws {
         let home = try ExplorerProgram.Home()
         let tmux = try Tmux(home: home)

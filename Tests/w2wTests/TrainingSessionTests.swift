@@ -4,7 +4,7 @@ import PseudoTerminal
 import Testing
 
 /// `w2w train` on a terminal, as a person runs it and loses patience.
-@Suite struct TrainingSessionTests {
+@Suite(.takesTurns) struct TrainingSessionTests {
     private let folder = FileManager.default.temporaryDirectory.appendingPathComponent("w2w-train-\(UUID().uuidString)")
     private let vectors = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../../Sources/WeightSpace/Resources/BuiltInSpace").standardizedFileURL.path
@@ -124,7 +124,7 @@ import Testing
 }
 
 /// `w2w train` without a terminal, ended in ways that it cannot answer.
-@Suite struct TrainingRunTests {
+@Suite(.takesTurns) struct TrainingRunTests {
     private let home: ExplorerProgram.Home
     private let folder: URL
     private let vectors = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
@@ -163,7 +163,7 @@ import Testing
         process.environment = ProcessInfo.processInfo.environment.merging(home.environment, uniquingKeysWith: { $1 })
         process.standardError = FileHandle.nullDevice
         try process.run()
-        process.waitUntilExit()
+        while process.isRunning { try await Task.sleep(for: .milliseconds(5)) }
         #expect(process.terminationStatus == 0, "the run ended before it was killed")
         let left = try names("killed")
         let known: Set = ["checkpoint.safetensors", "training.csv", "training_axes.csv", "training.png"]

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `encode`, `decode`, `edit` and `directions` on the built-in space, as a person types them.
-@Suite struct WeightCommandTests {
+@Suite(.takesTurns) struct WeightCommandTests {
     private let home: ExplorerProgram.Home
     private let folder: URL
 

@@ -54,8 +54,14 @@ struct Pace {
 
     func decodingIsQuick(pixels: Int) -> Bool { (decoding(pixels: pixels) ?? .zero) <= Self.quickDecoding }
 
+    /// What a person notices of a single evaluation.
+    static let noticeable = Duration.milliseconds(150)
+
+    /// An evaluation that takes longer is a slow one.
+    var slowStep = noticeable
+
     /// Whether a first look should be made from the very first evaluation rather than wait for a second one.
-    var stepIsSlow: Bool { step > .milliseconds(150) }
+    var stepIsSlow: Bool { step > slowStep }
 
     mutating func noteStep(_ duration: Duration, _ shape: Shape) {
         if shape.isWhole { step = duration }

@@ -14,9 +14,11 @@ final class Renderer: JobRunner {
     private let cacheDirectory: String
     private let precision: PrecisionName
     private let use: EngineUse
+    private let slowStep: Duration
 
-    init(cacheDirectory: String, directionsDirectory: String, precision: PrecisionName, use: EngineUse) {
+    init(cacheDirectory: String, directionsDirectory: String, precision: PrecisionName, use: EngineUse, slowStep: Duration) {
         self.precision = precision
+        self.slowStep = slowStep
         self.use = use
         self.cacheDirectory = cacheDirectory
         thumbnails = ThumbnailCache(directory: cacheDirectory)
@@ -30,7 +32,10 @@ final class Renderer: JobRunner {
             return OpenRun(
                 source, model: model, shelf: shelf, cacheDirectory: cacheDirectory, precision: precision,
                 warmsUp: use == .exploring
-            ) { [self] in studio = $0 }
+            ) { [self] in
+                studio = $0
+                studio?.pace.slowStep = slowStep
+            }
         }
         guard let studio else { throw EngineFailure(message: "no space is open.", advice: "Open one first.") }
         switch command {
