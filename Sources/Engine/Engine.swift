@@ -26,7 +26,7 @@ public final class Engine: EngineService {
             precision: precision, use: use, slowStep: Pace.noticeable, events: events)
     }
 
-    /// - Parameter slowStep: How long an evaluation takes at most that need not be told of.
+    /// An engine that tells how far it is with an evaluation that takes longer than `slowStep`.
     init(
         cacheDirectory: String, directionsDirectory: String?, yieldsToScreen: Bool, precision: PrecisionName, use: EngineUse,
         slowStep: Duration, events: @escaping @Sendable (EngineEvent) -> Void

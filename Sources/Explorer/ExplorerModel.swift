@@ -154,9 +154,13 @@ extension ExplorerModel {
     }
 
     /// Puts a line into the status bar: long enough to read it.
-    mutating func say(_ text: String, _ tone: Toast.Tone = .plain) {
+    /// - Parameters:
+    ///   - text: the line.
+    ///   - tone: how it is coloured.
+    ///   - here: whether it speaks of this screen, or of keys that mean something else on others; then it goes with the screen.
+    mutating func say(_ text: String, _ tone: Toast.Tone = .plain, here: Bool = false) {
         let seconds = max(tone == .warning ? 4 : 2, Double(text.count) / 14)
-        toast = Toast(text: text, tone: tone, until: now + seconds)
+        toast = Toast(text: text, tone: tone, until: now + seconds, screen: here ? screen : nil)
     }
 
     func favourite(_ id: Int64) -> Favourite? {

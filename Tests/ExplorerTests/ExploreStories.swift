@@ -266,6 +266,31 @@ import Testing
         #expect(story.toast.contains("is silent"))
     }
 
+    @Test("words on a slider go with its screen, words on what was done stay")
+    func wordsGoWithTheirScreen() {
+        for key: Character in ["2", "3", "4", "5"] {
+            var story = Story.opened()
+            story.press("=")
+            story.type("4.2")
+            story.press(.enter)
+            #expect(story.toast.contains("nobody is this far out"))
+            story.press("1")
+            #expect(story.toast.contains("nobody is this far out"))
+            story.press(key)
+            #expect(story.toast.isEmpty, "on screen \(key)")
+        }
+        var story = Story.opened()
+        story.press("f")
+        #expect(story.toast.contains("saved"))
+        story.press("4")
+        #expect(story.toast.contains("saved"))
+        // What a key cannot do is said on the screen that it leads to.
+        story.press(":")
+        story.type("play")
+        story.press(.enter)
+        #expect(story.model.screen == .morph && story.toast.contains("choose A and B first"))
+    }
+
     @Test("the warning of values far out says the way back in the narrowest window that has room for it")
     func warningIsWhole() {
         var description = TestSpace.description()

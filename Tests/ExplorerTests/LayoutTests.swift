@@ -211,14 +211,17 @@ import Testing
     }
 
     @Test("a chosen slider's bar is never empty", arguments: [Theme.dusk, .mono], [Float(4.2), -4.2, 1.5])
-    func barIsFilled(theme: Theme, value: Float) {
+    func barIsFilled(theme: Theme, value: Float) throws {
         var canvas = Canvas(size: Size(columns: 31, rows: 1), theme: theme, glyphs: .unicode)
         Slider.draw(on: &canvas, in: Rect(x: 0, y: 0, columns: 31, rows: 1), value: value, isSelected: true)
         let grid = canvas.frame().grid
-        let blocks = (0..<31).map { grid[$0, 0] }.filter { $0.character == "█" }
+        let blocks = (0..<31).map { grid[$0, 0] }.filter { "█━".contains($0.character) }
         #expect(blocks.count > 5)
-        // A whole block in reverse shows what is behind it alone.
-        #expect(blocks.allSatisfy { !$0.style.reverse })
+        #expect(blocks.allSatisfy { ($0.character == "█") != $0.style.reverse }, "a block in reverse is a hole in the row")
+        let track = try #require((0..<31).map { grid[$0, 0] }.first { $0.character == "·" })
+        for block in blocks {
+            #expect(ThemeTests.ground(of: track) != ThemeTests.ground(of: block, swapped: true), "\(block)")
+        }
     }
 
     @Test("drag and wheel move a slider, a click chooses")

@@ -31,6 +31,46 @@ import Testing
         #expect(try Self.shipped(theme.name).theme == theme)
     }
 
+    /// What is seen behind a character, or with `swapped` in its strokes: a colour that was named, or the terminal's own of either kind.
+    static func ground(of cell: Cell, swapped: Bool = false) -> String {
+        let isInk = cell.style.reverse != swapped
+        let colour = isInk ? cell.style.foreground : cell.style.background
+        return colour.map { "\($0)" } ?? (isInk ? "ink" : "paper")
+    }
+
+    @Test(
+        "a chosen row is one even bar over name, slider and number, on every screen that has rows",
+        arguments: ["dusk", "paper", "high-contrast", "mono"], [Float(0), 1.3, -2, 4.2])
+    func chosenRow(name: String, value: Float) throws {
+        var story = Story.opened(DirectionStories.town())
+        story.model.theme = try Self.shipped(name).theme
+        story.press("=")
+        story.type("\(value)")
+        story.press(.enter)
+        let axis = try #require(story.model.axes.selectedAxis)
+        func expectEven(_ where: String, _ isRow: (HitTarget) -> Bool) throws {
+            let canvas = story.model.canvas(size: story.model.size)
+            let row = try #require(canvas.hits.first { isRow($0.target) }?.rect)
+            let cells = (row.x..<row.maxX).map { canvas.grid[$0, row.y] }
+            let grounds = Set(cells.map { Self.ground(of: $0) })
+            #expect(grounds.count == 1, "\(`where`): \(grounds)")
+            // It is told from its surroundings, and not by a weaker ink in places.
+            #expect(grounds != ["paper"], "\(`where`)")
+            #expect(!cells.contains { $0.style.reverse && $0.style.dim }, "\(`where`)")
+        }
+        try expectEven("Explore") { $0 == .axis(axis) }
+        story.press("5")
+        try expectEven("Model") { $0 == .axis(axis) }
+        story.press(":")
+        try expectEven("the palette") { $0 == .paletteRow(0) }
+        story.press(.escape)
+        story.press("1")
+        story.press("v")
+        let direction = try #require(story.model.directions.selectedDirection)
+        #expect(story.model.directions.hasFocus)
+        try expectEven("attributes") { $0 == .direction(direction) }
+    }
+
     @Test("the theme without colour has none")
     func mono() {
         #expect(Theme.mono.styles.values.allSatisfy { $0.foreground == nil && $0.background == nil })

@@ -166,6 +166,8 @@ struct Toast: Sendable, Hashable {
     var text: String
     var tone: Tone
     var until: Double
+    /// The screen that it speaks of and goes with; nil when it is as true on the others.
+    var screen: ScreenName?
 }
 
 /// The screens that can be shown.

@@ -112,7 +112,7 @@ extension ExplorerModel {
     mutating func perform(_ command: Command) -> [ExplorerEffect] {
         goWhereItBelongs(command)
         if let reason = disabledReason(command) {
-            say(reason, .warning)
+            say(reason, .warning, here: true)
             return []
         }
         switch command {
@@ -276,6 +276,7 @@ extension ExplorerModel {
 
     mutating func go(to screen: ScreenName) {
         if screen != .morph { morph.playing = nil }
+        if let spokenOf = toast?.screen, spokenOf != screen { toast = nil }
         self.screen = screen
         if screen != .explore { contact = nil }
         if screen == .model { directions.hasFocus = false }
@@ -338,6 +339,6 @@ extension ExplorerModel {
         let place = all.firstIndex(of: axes.order) ?? 0
         axes.order = all[(place + 1) % all.count]
         arrangeAxes()
-        say("axes by \(axes.order.rawValue)")
+        say("axes by \(axes.order.rawValue)", here: true)
     }
 }

@@ -58,7 +58,7 @@ extension ExplorerModel {
             $0 != place && directions.held.contains(description.directions[$0].name)
         }
         guard let way = reading.step(holding: held.map { index.readings[$0] }, axes: description.axes) else {
-            say("\(Self.words(direction)) cannot be told from what is held fixed", .warning)
+            say("\(Self.words(direction)) cannot be told from what is held fixed", .warning, here: true)
             return []
         }
         let before = reading.value(of: step.code, axes: description.axes)
@@ -74,7 +74,7 @@ extension ExplorerModel {
         if abs(goal * direction.deviations) > 4 {
             say(
                 "\(Self.words(direction)) \(Format.signed(goal)): nobody is this far out, faces may break · \(key(.zero)) resets",
-                .warning)
+                .warning, here: true)
         }
         return commit(step)
     }

@@ -74,11 +74,11 @@ extension ExplorerModel {
         step.axis = axis
         step.time = now
         if !index.description.axes[axis].isActive {
-            say("axis \(index.number(of: axis)) is silent: moving it changes nothing")
+            say("axis \(index.number(of: axis)) is silent: moving it changes nothing", here: true)
         } else if abs(value) > 3, abs(value) > index.reach(axis) {
             say(
                 "\(index.spokenName(of: axis)) \(Format.signed(value)) σ: nobody is this far out, faces may break · \(key(.zero)) resets",
-                .warning)
+                .warning, here: true)
         }
         return commit(step)
     }
@@ -98,7 +98,7 @@ extension ExplorerModel {
         } else {
             let value = index.sigma(step.code, axis)
             guard abs(value) >= 0.0005 else {
-                say("\(index.spokenName(of: axis)) is at zero already")
+                say("\(index.spokenName(of: axis)) is at zero already", here: true)
                 return []
             }
             step.muted[axis] = value

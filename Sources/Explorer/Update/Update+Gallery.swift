@@ -64,7 +64,7 @@ extension ExplorerModel {
         let place = orders.firstIndex(of: peopleOrder) ?? -1
         peopleOrder = orders[(place + 1) % orders.count]
         arrangePeople(keepingSelection: false)
-        say("people \(words(for: peopleOrder))")
+        say("people \(words(for: peopleOrder))", here: true)
     }
 
     func words(for order: PeopleOrder) -> String {

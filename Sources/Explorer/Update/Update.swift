@@ -106,7 +106,9 @@ extension ExplorerModel {
         } else if let command = keys.command(for: event, in: scope) {
             effects += perform(command)
         } else if case .character(let character) = event.key, !event.control, !event.alt {
-            say("\(KeyName.words(for: KeyEvent(.character(character)))) does nothing here · \(key(.help)) lists the keys")
+            say(
+                "\(KeyName.words(for: KeyEvent(.character(character)))) does nothing here · \(key(.help)) lists the keys",
+                here: true)
         }
         return effects
     }

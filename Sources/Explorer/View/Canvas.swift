@@ -49,8 +49,14 @@ struct Canvas {
         if bold { style.bold = true }
         if selected {
             let selection = theme[.selection]
-            if let background = selection.background { style.background = background }
-            if selection.reverse { style.reverse = true }
+            if selection.reverse {
+                // In reverse each role would bring a ground of its own: one colour makes one bar.
+                (style.foreground, style.background) = (theme[.accent].foreground, theme[.accent].background)
+                (style.reverse, style.dim) = (true, false)
+            } else if let background = selection.background {
+                style.background = background
+                style.reverse = false
+            }
             if selection.bold { style.bold = true }
             if selection.underline { style.underline = true }
         }

@@ -22,28 +22,25 @@ enum Slider {
     ///   - cells: one row.
     ///   - value: in sigma.
     ///   - ghost: the value that a silenced axis gets back, if it is silenced.
-    ///   - isSelected: whether its row is chosen: it is drawn as a bar with ends in eighths of a cell.
+    ///   - isSelected: whether its row is chosen: it is drawn as a bar with ends in eighths of a cell where the theme gives the row a colour.
     ///   - isActive: whether moving it changes anything.
     static func draw(
         on canvas: inout Canvas, in cells: Rect, value: Float, ghost: Float? = nil, isSelected: Bool, isActive: Bool = true
     ) {
         let half = (cells.columns - 1) / 2
         guard half >= 1, value.isFinite else { return }
-        // Where a chosen row is shown in reverse, its slider stands out by not being so.
-        let marked = isSelected && !canvas.theme[.selection].reverse
         let middle = cells.x + half
         let track = canvas.glyphs == .unicode ? "·" : "."
-        canvas.text(String(repeating: track, count: cells.columns), x: cells.x, y: cells.y, .border, selected: marked)
-        canvas.text("┼", x: middle, y: cells.y, .dim, selected: marked)
+        canvas.text(String(repeating: track, count: cells.columns), x: cells.x, y: cells.y, .border, selected: isSelected)
+        canvas.text("┼", x: middle, y: cells.y, .dim, selected: isSelected)
         let isBeyond = abs(value) > range
         let role: Theme.Role = isBeyond ? .warning : isSelected ? .accent : isActive ? .text : .dim
         let position = (value / range).clamped(to: -1...1) * Float(half)
-        if isSelected, canvas.glyphs == .unicode {
-            // A whole block in reverse would be empty.
-            let fill = canvas.theme[role].reverse ? .accent : role
-            bar(on: &canvas, middle: middle, position: position, row: cells.y, marked: marked, fill)
+        // On a row in reverse, whole blocks would look like a hole in it.
+        if isSelected, canvas.glyphs == .unicode, !canvas.theme[.selection].reverse {
+            bar(on: &canvas, middle: middle, position: position, row: cells.y, role)
         } else {
-            line(on: &canvas, middle: middle, position: position, row: cells.y, isSelected: marked, role)
+            line(on: &canvas, middle: middle, position: position, row: cells.y, isSelected: isSelected, role)
         }
         if isBeyond {
             canvas.text(
@@ -52,7 +49,7 @@ enum Slider {
         }
         if let ghost {
             let place = middle + Int(((ghost / range).clamped(to: -1...1) * Float(half)).rounded())
-            canvas.text("○", x: place, y: cells.y, .dim, selected: marked)
+            canvas.text("○", x: place, y: cells.y, .dim, selected: isSelected)
         }
     }
 
@@ -71,28 +68,28 @@ enum Slider {
     }
 
     /// A bar from the middle of the zero cell to the value.
-    private static func bar(on canvas: inout Canvas, middle: Int, position: Float, row: Int, marked: Bool, _ role: Theme.Role) {
+    private static func bar(on canvas: inout Canvas, middle: Int, position: Float, row: Int, _ role: Theme.Role) {
         // Eighths of a cell from the middle of the zero cell.
         let eighths = Int((abs(position) * 8).rounded())
         guard eighths > 0 else {
-            canvas.text("●", x: middle, y: row, role, selected: marked)
+            canvas.text("●", x: middle, y: row, role, selected: true)
             return
         }
         guard eighths >= 4 else {
-            canvas.text("┃", x: middle, y: row, role, selected: marked)
+            canvas.text("┃", x: middle, y: row, role, selected: true)
             return
         }
         let full = (eighths - 4) / 8
         let rest = (eighths - 4) % 8
         if position > 0 {
-            canvas.text("▐", x: middle, y: row, role, selected: marked)
-            canvas.text(String(repeating: "█", count: full), x: middle + 1, y: row, role, selected: marked)
-            if rest > 0 { canvas.text(leftEighths[rest], x: middle + 1 + full, y: row, role, selected: marked) }
+            canvas.text("▐", x: middle, y: row, role, selected: true)
+            canvas.text(String(repeating: "█", count: full), x: middle + 1, y: row, role, selected: true)
+            if rest > 0 { canvas.text(leftEighths[rest], x: middle + 1 + full, y: row, role, selected: true) }
         } else {
-            canvas.text("▌", x: middle, y: row, role, selected: marked)
-            canvas.text(String(repeating: "█", count: full), x: middle - full, y: row, role, selected: marked)
+            canvas.text("▌", x: middle, y: row, role, selected: true)
+            canvas.text(String(repeating: "█", count: full), x: middle - full, y: row, role, selected: true)
             // Blocks that begin at the right exist in halves and eighths only.
-            if rest >= 2 { canvas.text(rest < 4 ? "▕" : "▐", x: middle - full - 1, y: row, role, selected: marked) }
+            if rest >= 2 { canvas.text(rest < 4 ? "▕" : "▐", x: middle - full - 1, y: row, role, selected: true) }
         }
     }
 
