@@ -40,6 +40,19 @@ import Testing
             kernel(inputs, outputs, "float32").forward(x, weight: weight, version: 0, adding: residual), "many rows")
     }
 
+    /// A sample that is not a number, or large, leaves the others as they are, bit by bit.
+    @Test func samplesDoNotMeet() {
+        let (inputs, outputs) = (320, 512)
+        let (x, weight) = (randomTensor([2, 128, inputs], seed: 1), randomTensor([outputs, inputs], seed: 2))
+        let kernel = kernel(inputs, outputs)
+        let before = kernel.forward(x, weight: weight, version: 0)
+        for wrong in [Float.nan, .infinity, 1e30] {
+            for i in 0..<128 * inputs { x.pointer[i] = wrong }
+            let after = kernel.forward(x, weight: weight, version: 0)
+            #expect((128 * outputs..<256 * outputs).allSatisfy { after.pointer[$0] == before.pointer[$0] }, "\(wrong)")
+        }
+    }
+
     @Test func whatCannotBeHalvedIsCalculatedOtherwise() {
         for (rows, inputs, outputs) in [(7, 64, 128), (8, 48, 128), (8, 64, 192)] {
             let (x, weight) = (randomTensor([rows, inputs], seed: 1), randomTensor([outputs, inputs], seed: 2))

@@ -3,8 +3,8 @@ import COneDNN
 /// Products of float32 matrices with seven multiplications of quadrants instead of eight: Strassen's way (Numerische Mathematik 13, 1969) in
 /// Winograd's form. Worth it for many rows; rounding errors are a few times those of the plain product.
 ///
-/// Row i of the first half of all rows and row i of the second, halved themselves, are the quadrants a11 a12 / a21 a22. Panel j of the first
-/// half of the outputs and panel j of the second, their inputs halved as well, are the quadrants b11 b12 / b21 b22. With
+/// Two neighbouring rows, halved, are the quadrants a11 a12 / a21 a22: of one sample where it has an even number, so that what is wrong with it stays
+/// there. Panel j of the first half of the outputs and panel j of the second, their inputs halved as well, are the quadrants b11 b12 / b21 b22. With
 ///
 ///     s1 = a21 + a22    s2 = s1 - a11    s3 = a11 - a21    s4 = a12 - s2
 ///     t1 = b12 - b11    t2 = b22 - t1    t3 = b22 - b12    t4 = b21 - t2
@@ -38,11 +38,11 @@ struct StrassenProduct {
         _ x: UnsafeMutablePointer<Float>, rows: Int, weights: UnsafeMutableRawPointer, bias: UnsafeMutablePointer<Float>?,
         into target: PanelProduct.Target
     ) {
-        let (half, tiles) = (rows / 2, (rows / 2 + 5) / 6)
+        let (pairs, tiles) = (rows / 2, (rows / 2 + 5) / 6)
         // Pairs of rows that are multiplied together: their sums stay in the second cache, but enough of them share a panel on its way there.
         let most = max(66, 40_960 / panels.depth)
         let parts = min(Parallel.threads, tiles)
-        let blocks = (half + parts * most - 1) / (parts * most)
+        let blocks = (pairs + parts * most - 1) / (parts * most)
         let blockRows = (tiles + parts * blocks - 1) / (parts * blocks) * 6
         let sums = Grid(rows: blockRows, width: panels.depth + 16)
         let products = Grid(rows: blockRows, width: Self.width)
@@ -55,11 +55,11 @@ struct StrassenProduct {
         Parallel.run(parts) { part in
             let buffer = scratch.pointer + part * (scratch.count / parts)
             let work = Work(
-                x: x, half: half, weights: weights, bias: bias, target: target, streams: streams, sums: sums, products: products,
+                x: x, weights: weights, bias: bias, target: target, streams: streams, sums: sums, products: products,
                 s: buffer, q: buffer + 4 * sums.count)
             for block in 0..<blocks {
                 let first = (part * blocks + block) * blockRows
-                if first < half { multiply(first..<min(first + blockRows, half), work) }
+                if first < pairs { multiply(first..<min(first + blockRows, pairs), work) }
             }
             if streams { w2w_stream_end() }
         }
@@ -78,8 +78,6 @@ struct StrassenProduct {
     /// The share of a thread.
     private struct Work {
         let x: UnsafeMutablePointer<Float>
-        /// Pairs of rows.
-        let half: Int
         let weights: UnsafeMutableRawPointer
         let bias: UnsafeMutablePointer<Float>?
         let target: PanelProduct.Target
@@ -96,12 +94,10 @@ struct StrassenProduct {
     private func multiply(_ rows: Range<Int>, _ work: Work) {
         add(rows, work)
         let (count, depth) = (rows.count, panels.depth)
-        let first = work.x + rows.lowerBound * panels.inputs
-        let second = work.x + (work.half + rows.lowerBound) * panels.inputs
+        let (first, apart) = (work.x + 2 * rows.lowerBound * panels.inputs, 2 * panels.inputs)
         func sum(_ number: Int) -> (UnsafeMutablePointer<Float>, Int) { (work.s + work.sums.at(number - 1, 0), work.sums.width) }
         let a = [
-            (first, panels.inputs), sum(2), sum(3), (first + depth, panels.inputs), (second + depth, panels.inputs), sum(4),
-            sum(1),
+            (first, apart), sum(2), sum(3), (first + depth, apart), (first + panels.inputs + depth, apart), sum(4), sum(1),
         ]
         for pair in 0..<panels.pairs {
             for k in stride(from: 0, to: depth, by: StrassenPanels.chunk) {
@@ -123,7 +119,8 @@ struct StrassenProduct {
     private func add(_ rows: Range<Int>, _ work: Work) {
         let depth = panels.depth
         for row in rows {
-            let (first, second) = (work.x + row * panels.inputs, work.x + (work.half + row) * panels.inputs)
+            let first = work.x + 2 * row * panels.inputs
+            let second = first + panels.inputs
             func sum(_ number: Int) -> UnsafeMutablePointer<Float> {
                 work.s + work.sums.at(number - 1, row - rows.lowerBound)
             }
@@ -148,8 +145,8 @@ struct StrassenProduct {
                 let (p, w) = (product(0), product(6))
                 let u = p + product(1)
                 let v = u + product(2)
-                finish(p + product(3), u + product(5) + w, row, pair * Self.width + column, work)
-                finish(v + product(4), v + w, work.half + row, pair * Self.width + column, work)
+                finish(p + product(3), u + product(5) + w, 2 * row, pair * Self.width + column, work)
+                finish(v + product(4), v + w, 2 * row + 1, pair * Self.width + column, work)
             }
         }
     }
