@@ -92,26 +92,16 @@ import Testing
 
     @Test func peopleAreFoundByNameOrFile() throws {
         let description = Self.description()
-        #expect(try SubjectArgument("p00002", in: description).code.values == [0.5, 0.5])
-        do {
-            _ = try SubjectArgument("p0003", in: description)
-            Issue.record("accepted")
-        } catch let failure as CommandFailure {
-            #expect(failure.message.contains("no identity 'p0003'"))
-            #expect(failure.advice.contains("p00001"))
-        }
-        do {
-            _ = try SubjectArgument("people/001.z", in: description)
-            Issue.record("accepted")
-        } catch let failure as CommandFailure {
-            #expect(failure.message == "there is no file 'people/001.z'.")
-        }
-        do {
-            _ = try SubjectArgument("p00001", in: Self.description(axes: 0))
-            Issue.record("accepted")
-        } catch let failure as CommandFailure {
-            #expect(failure.message.contains("no weight VAE"))
-        }
+        let found = try ResumePoint("p00002", in: description)
+        #expect(try found.code(in: description).values == [0.5, 0.5])
+        #expect(found.lineage == ["p00002"] && found.settings(in: description) == description.defaults)
+        let stranger = #expect(throws: CommandFailure.self) { try ResumePoint("p0003", in: description) }
+        #expect(stranger?.message.contains("no identity 'p0003'") == true && stranger?.advice.contains("p00001") == true)
+        let file = #expect(throws: CommandFailure.self) { try ResumePoint("people/001.z", in: description) }
+        #expect(file?.message == "there is no file 'people/001.z'.")
+        let bare = Self.description(axes: 0)
+        let codeless = #expect(throws: CommandFailure.self) { try ResumePoint("p00001", in: bare).code(in: bare) }
+        #expect(codeless?.message.contains("neither a weight VAE nor a PCA") == true)
     }
 }
 
@@ -149,6 +139,8 @@ import Testing
             let point = try ResumePoint(file: path, in: description)
             #expect(point.subject == subject && point.file?.settings == settings)
             #expect(point.file?.lineage == ["anna", "male +1"] && point.file?.origin == "anna; male +1")
+            #expect(point.lineage == ["anna", "male +1"] && point.settings(in: description) == settings)
+            #expect(try point.code(in: description).values == (subject == .identity("anna") ? [0.25, -0.5] : [1, 2]))
         }
     }
 

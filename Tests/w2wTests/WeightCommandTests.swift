@@ -1,4 +1,5 @@
 import Foundation
+import ImageCore
 import Testing
 
 /// `encode`, `decode`, `edit` and `directions` on the built-in space, as a person types them.
@@ -252,6 +253,7 @@ import Testing
             try JSONSerialization.jsonObject(with: Data(contentsOf: place("b.z"))) as? [String: Any])
         let lineage = try #require(record["lineage"] as? [String])
         #expect(lineage.count == 3 && lineage.last?.contains("holding Male") == true, "\(lineage)")
+        #expect(record["name"] as? String == "p00042 younger +1 Eyeglasses -0.5")
         // Forgotten, it comes back from the file that was shared.
         #expect(try await run("directions --forget younger").status == 0)
         #expect(!(try await run("directions").output.contains("younger")))
@@ -261,5 +263,20 @@ import Testing
         try Data(damaged.utf8).write(to: place("damaged.json"))
         try await expectRefusal("directions --add damaged.json", "\"stepp\" is unknown")
         try await expectRefusal("directions --add shared.json --model pca", "was found in another space or for its VAE")
+    }
+    /// A picture is edited, and a walk begins at it, as it was drawn; what the command line says goes before.
+    @Test func picturesKeepTheirPromptAndSeed() async throws {
+        #expect(try await run("render --identity p00011 --seed 9 --prompt portrait --steps 2 --out a.png").status == 0)
+        let edited = try await run("edit a.png --set Eyeglasses=+1 --guidance 1 --out b.png")
+        #expect(edited.status == 0, "\(edited.error)")
+        #expect(try text("w2w:seed", of: "b.png") == "9" && text("w2w:prompt", of: "b.png") == "portrait")
+        #expect(try text("w2w:steps", of: "b.png") == "2" && text("w2w:guidance", of: "b.png") == "1.0")
+        let walk = try await run("morph b.png p00042 --frames 2 --seed 4 --out walk.png")
+        #expect(walk.status == 0, "\(walk.error)")
+        #expect(try text("w2w:seed", of: "walk.png") == "4" && text("w2w:prompt", of: "walk.png") == "portrait")
+    }
+
+    private func text(_ keyword: String, of file: String) throws -> String? {
+        try PNGText.read(from: [UInt8](Data(contentsOf: place(file)))).first { $0.keyword == keyword }?.text
     }
 }

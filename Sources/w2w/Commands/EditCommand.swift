@@ -13,11 +13,12 @@ struct EditCommand: ParsableCommand {
             typical person with it, for a graded attribute (Age_Years) it is one standard deviation. Names of kept directions work as well \
             (`w2w directions`). --hold keeps the scores of other attributes where they are; attributes that are set together do not disturb \
             each other either. With --inject-at T the unchanged person draws while the training time step is above T and the changed one from \
-            T on: 700 to 1000 changes a face as a whole, 400 to 700 its details. The picture carries the new code, so it can be edited again.
+            T on: 700 to 1000 changes a face as a whole, 400 to 700 its details. The picture carries the new code, so it can be edited \
+            again; its prompt, seed and sampler stay unless others are given.
 
             Examples:
-              w2w edit p00042 --set Eyeglasses=+1 --out glasses.png
-              w2w edit p00042 --set Beard=+1 --set Gray_Hair=+1 --hold Male --out older.png
+              w2w edit p00011 --set Eyeglasses=+1 --out glasses.png
+              w2w edit p00011 --set Beard=+1 --set Gray_Hair=+1 --hold Male --out older.png
               w2w edit glasses.png --set Young=-1 --inject-at 800 --out both.png --code both.z
             """
     )
@@ -77,22 +78,22 @@ struct EditCommand: ParsableCommand {
     func run() throws {
         let client = EngineClient(use: .drawingOne)
         let description = try client.open(space)
-        let start = try SubjectArgument(identity, in: description)
-        let lineage = try CodeFile.lineage(of: identity, in: description, name: start.name)
-        var code = start.code
+        let start = try ResumePoint(identity, in: description)
+        let unchanged = try start.code(in: description)
+        var code = unchanged
         var steps = [String]()
         for (direction, strength) in try directions(client, description) {
             code = direction.apply(to: code, strength: strength)
             let held = direction.held.isEmpty ? "" : " holding \(direction.held.joined(separator: ", "))"
             steps.append("\(direction.attribute ?? direction.name) \(Self.signed(strength)) (\(direction.method)\(held))")
         }
-        let settings = generation.settings(over: description.defaults)
+        let settings = generation.settings(over: start.settings(in: description))
         let request = RenderRequest(
             subject: .code(code), settings: settings,
-            injection: injectAt.map { DelayedInjection(early: .code(start.code), timestep: $0) })
+            injection: injectAt.map { DelayedInjection(early: .code(unchanged), timestep: $0) })
         LogFile.note("edit \(start.name): \(steps.joined(separator: "; ")) space \(description.fingerprint.prefix(8))")
         let picture = try client.render(request)
-        let whole = lineage + steps
+        let whole = start.lineage + steps
         let name = "\(start.name) \(try changes().map { "\($0.name) \(Self.signed($0.strength))" }.joined(separator: " "))"
         var texts = try PictureMetadata.texts(for: request, in: description, name: name, lineage: whole)
         texts.append(PNGText(keyword: "w2w:edit", text: steps.joined(separator: "; ")))

@@ -11,10 +11,11 @@ struct MorphCommand: ParsableCommand {
         commandName: "morph",
         abstract: "Walk from one person to another.",
         discussion: """
-            A and B are names of identities, .z files or pictures that carry a code. The ends are drawn first, then the middle outwards; \
-            Ctrl-C keeps the frames that are done. A .png is a strip side by side, .gif and .apng are animations. --path even follows slerp's arc \
-            and retimes the frames until each step changes the face equally, as the space's face embedder measures it, or low frequencies of \
-            the pictures where a space has no embedder; what measured is said in the end.
+            A and B are names of identities, .z files, or pictures and adapters that w2w wrote; prompt, seed and sampler of A's picture stay \
+            unless others are given. The ends are drawn first, then the middle outwards; Ctrl-C keeps the frames that are done. A .png is a \
+            strip side by side, .gif and .apng are animations. --path even follows slerp's arc and retimes the frames until each step \
+            changes the face equally, as the space's face embedder measures it, or low frequencies of the pictures where a space has no \
+            embedder; what measured is said in the end.
 
             Examples:
               w2w morph p00042 p00317 --out walk.gif
@@ -59,19 +60,16 @@ struct MorphCommand: ParsableCommand {
     func run() throws {
         let client = EngineClient()
         let description = try client.open(space)
-        let start = try SubjectArgument(from, in: description)
-        let end = try SubjectArgument(to, in: description)
-        let settings = generation.settings(over: description.defaults)
-        let request = MorphRequest(from: start.code, to: end.code, frames: frames, path: path, settings: settings)
+        let start = try ResumePoint(from, in: description)
+        let end = try ResumePoint(to, in: description)
+        let settings = generation.settings(over: start.settings(in: description))
+        let request = MorphRequest(
+            from: try start.code(in: description), to: try end.code(in: description), frames: frames, path: path,
+            settings: settings)
         var done: [Int: RGBImage] = [:]
         var pacing: MorphPacing?
-        let text = [
-            PNGText(keyword: "Software", text: "w2w \(W2W.configuration.version)"),
-            PNGText(keyword: "Title", text: "\(start.name) to \(end.name), \(path.rawValue)"),
-            PNGText(keyword: "w2w:space", text: "\(description.name) \(description.fingerprint)"),
-            PNGText(keyword: "w2w:prompt", text: settings.prompt),
-            PNGText(keyword: "w2w:seed", text: "\(settings.seed)"),
-        ]
+        let text = PictureMetadata.texts(
+            for: settings, in: description, title: "\(start.name) to \(end.name), \(path.rawValue)")
         do {
             try client.run(.morph(request)) { event in
                 switch event {

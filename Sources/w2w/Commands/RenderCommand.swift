@@ -100,7 +100,7 @@ struct RenderCommand: ParsableCommand {
     private func subject(in description: SpaceDescription, client: EngineClient) throws -> (Subject, String, CodeRecord?) {
         if let identity {
             guard description.identities.names.contains(identity) else {
-                throw SubjectArgument.unknown(identity, in: description)
+                throw ResumePoint.unknown(identity, in: description)
             }
             return (.identity(identity), identity, nil)
         }

@@ -86,14 +86,6 @@ extension CodeRecord {
         }
     }
 
-    /// The steps that led to somebody named on the command line, oldest first: those that a file carries, or the name itself.
-    /// - Throws: `CommandFailure` when the file cannot be read.
-    static func lineage(of argument: String, in description: SpaceDescription, name: String) throws -> [String] {
-        if description.identities.names.contains(argument) { return [argument] }
-        let file = try read(argument)
-        return file.lineage ?? [file.origin]
-    }
-
     /// The file's contents.
     func encoded() throws -> [UInt8] { Array(try json().utf8) + [0x0a] }
 

@@ -30,10 +30,7 @@ struct InjectionOptions: ParsableArguments {
     func injection(in description: SpaceDescription) throws -> DelayedInjection? {
         guard let injectAt else { return nil }
         guard let injectOver else { return DelayedInjection(early: .base, timestep: injectAt) }
-        let isIdentity = description.identities.names.contains(injectOver)
-        let early: Subject =
-            isIdentity ? .identity(injectOver) : .code(try SubjectArgument(injectOver, in: description).code)
-        return DelayedInjection(early: early, timestep: injectAt)
+        return DelayedInjection(early: try ResumePoint(injectOver, in: description).subject, timestep: injectAt)
     }
 }
 

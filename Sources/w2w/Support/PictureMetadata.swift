@@ -18,19 +18,7 @@ enum PictureMetadata {
         for request: RenderRequest, in description: SpaceDescription, name: String, lineage: [String] = []
     ) throws -> [PNGText] {
         let settings = request.settings
-        var texts = [
-            PNGText(keyword: "Software", text: "w2w \(W2W.configuration.version)"),
-            PNGText(keyword: "Title", text: name),
-            PNGText(keyword: "w2w:space", text: description.name),
-            PNGText(keyword: "w2w:space-fingerprint", text: description.fingerprint),
-            PNGText(keyword: "w2w:prompt", text: settings.prompt),
-            PNGText(keyword: "w2w:negative-prompt", text: settings.negativePrompt),
-            PNGText(keyword: "w2w:seed", text: "\(settings.seed)"),
-            PNGText(keyword: "w2w:steps", text: "\(settings.steps)"),
-            PNGText(keyword: "w2w:guidance", text: "\(settings.guidance)"),
-            PNGText(keyword: "w2w:scheduler", text: settings.scheduler.rawValue),
-            PNGText(keyword: "w2w:size", text: "\(settings.width)x\(settings.height)"),
-        ]
+        var texts = texts(for: settings, in: description, title: name)
         func record(_ code: WeightCode) throws -> PNGText {
             let record = CodeRecord(
                 name: name, space: description.name, spaceFingerprint: description.fingerprint, model: description.model,
@@ -64,6 +52,27 @@ enum PictureMetadata {
             texts.append(try record(code))
         }
         return texts
+    }
+
+    /// What holds for everything that one drawing made, be it one picture or a walk.
+    /// - Parameters:
+    ///   - settings: How it was drawn.
+    ///   - description: The space.
+    ///   - title: What it shows.
+    static func texts(for settings: GenerationSettings, in description: SpaceDescription, title: String) -> [PNGText] {
+        [
+            PNGText(keyword: "Software", text: "w2w \(W2W.configuration.version)"),
+            PNGText(keyword: "Title", text: title),
+            PNGText(keyword: "w2w:space", text: description.name),
+            PNGText(keyword: "w2w:space-fingerprint", text: description.fingerprint),
+            PNGText(keyword: "w2w:prompt", text: settings.prompt),
+            PNGText(keyword: "w2w:negative-prompt", text: settings.negativePrompt),
+            PNGText(keyword: "w2w:seed", text: "\(settings.seed)"),
+            PNGText(keyword: "w2w:steps", text: "\(settings.steps)"),
+            PNGText(keyword: "w2w:guidance", text: "\(settings.guidance)"),
+            PNGText(keyword: "w2w:scheduler", text: settings.scheduler.rawValue),
+            PNGText(keyword: "w2w:size", text: "\(settings.width)x\(settings.height)"),
+        ]
     }
 
     /// What an exported adapter says of itself, for the header of its file.

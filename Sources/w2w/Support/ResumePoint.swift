@@ -21,9 +21,44 @@ struct ResumePoint {
             return
         }
         guard FileManager.default.fileExists(atPath: (argument as NSString).expandingTildeInPath) else {
-            throw SubjectArgument.unknown(argument, in: description)
+            throw Self.unknown(argument, in: description)
         }
         self = try ResumePoint(file: argument, in: description)
+    }
+
+    /// How the person was drawn last: as a file says, else as the space draws everybody.
+    func settings(in description: SpaceDescription) -> GenerationSettings { file?.settings ?? description.defaults }
+
+    /// The steps that led here, oldest first: those that a file carries, or the name itself.
+    var lineage: [String] { file.map { $0.lineage ?? [$0.origin] } ?? [name] }
+
+    /// The person's place in the coordinates of the model in use.
+    /// - Throws: `CommandFailure` when the space has neither a weight VAE nor a PCA.
+    func code(in description: SpaceDescription) throws -> WeightCode {
+        if case .code(let code) = subject { return code }
+        guard description.latentDimension > 0, case .identity(let identity) = subject,
+            let row = description.identities.names.firstIndex(of: identity)
+        else {
+            throw CommandFailure(
+                "the space '\(description.name)' has neither a weight VAE nor a PCA, so '\(name)' has no code.",
+                advice: "Train one with `w2w train`, or draw the person by `w2w render --identity \(name)`.")
+        }
+        return description.identities.code(at: row)
+    }
+
+    /// The error for a name that no identity has.
+    static func unknown(_ name: String, in description: SpaceDescription) -> CommandFailure {
+        let names = description.identities.names
+        let near = names.filter { $0.hasPrefix(String(name.prefix(max(1, name.count - 1)))) }.prefix(3)
+        let examples = near.isEmpty ? names.prefix(3) : near
+        var advice = "Its \(names.count) identities are called like \(examples.joined(separator: ", "))."
+        if names.isEmpty { advice = "It has no identities; draw a new person with `w2w render --random SEED`." }
+        let looksLikeFile = name.contains("/") || name.hasSuffix(".z") || name.hasSuffix(".png")
+        return CommandFailure(
+            looksLikeFile
+                ? "there is no file '\(name)'."
+                : "the space '\(description.name)' has no identity '\(name)', and there is no such file.",
+            advice: looksLikeFile ? "Code files are made by `w2w sample`." : advice)
     }
 
     /// - Parameters:
