@@ -21,10 +21,12 @@ struct EvaluationTests {
             let out = folder.url.appendingPathComponent("report\(run)")
             try report.write(to: out)
             let page = try String(contentsOf: out.appendingPathComponent("report.md"), encoding: .utf8)
-            for line in page.split(separator: "\n") where line.hasPrefix("![") {
-                let file = try #require(line.split(separator: "(").last).dropLast()
-                #expect(FileManager.default.fileExists(atPath: out.appendingPathComponent(String(file)).path), "\(file)")
+            let shown = page.split(separator: "\n").filter { $0.hasPrefix("![") }.compactMap {
+                $0.split(separator: "(").last.map { String($0.dropLast()) }
             }
+            // Each chart stands on the page, and each picture of the page is there.
+            let written = try FileManager.default.contentsOfDirectory(atPath: out.path).filter { $0.hasSuffix(".png") }
+            #expect(shown.sorted() == written.sorted())
         }
         #expect(texts[0] == texts[1], "the same plan gives the same numbers")
         let json = try JSONConfiguration(text: texts[0], file: "report.json")

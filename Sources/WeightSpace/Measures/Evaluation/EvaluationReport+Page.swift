@@ -81,10 +81,8 @@ extension EvaluationReport {
         if !remarks.isEmpty { lines += ["## Remarks", ""] + remarks.map { "- \($0)" } + [""] }
         let shown = Set(charts)
         return lines.filter { line in
-            guard line.hasPrefix("!["), let start = line.firstIndex(of: "("), let end = line.lastIndex(of: ")") else {
-                return true
-            }
-            return shown.contains(String(line[line.index(after: start)..<end]))
+            guard line.hasPrefix("!["), let start = line.range(of: "](", options: .backwards) else { return true }
+            return shown.contains(String(line[start.upperBound...].dropLast()))
         }.joined(separator: "\n")
     }
 
