@@ -36,7 +36,7 @@ extension OpenedSpace {
                 predicts == "v_prediction" ? "velocity" : predicts == "sample" ? "the clean latents" : "noise"),
             ModelFact(
                 "sampler",
-                space.unknownSampler.map { "\($0) is not known; \(space.manifest.defaults.scheduler) draws" } ?? sampler
+                space.unknownSampler.map { "\($0) is not known; \(space.manifest.defaults.scheduler.rawValue) draws" } ?? sampler
                     ?? "not named"),
         ]
         for adapter in adapters {

@@ -100,6 +100,12 @@ struct SpaceTests {
         #expect("\(try #require(error))".contains("\"kodes\" is unknown"))
     }
 
+    @Test func anUnknownSamplerIsRefused() throws {
+        let error = try brokenSpace("space.json", replace("\"scheduler\": \"dpmpp-2m\"", "\"scheduler\": \"unipc\""))
+        let text = "\(try #require(error))"
+        #expect(text.contains("\"defaults.scheduler\" should be one of ddim, pndm") && text.contains("unipc"), "\(text)")
+    }
+
     @Test func aVAEOfAnotherLayoutIsRefused() throws {
         let length = try brokenSpace("vae.json", replace("\"vector_length\": 6272", "\"vector_length\": 99648"))
         #expect("\(try #require(length))".contains("99648"))

@@ -58,12 +58,38 @@ extension AxisDescription {
     }
 }
 
+extension SchedulerName {
+    init(_ kind: SchedulerKind) {
+        switch kind {
+        case .ddim: self = .ddim
+        case .pndm: self = .pndm
+        case .dpmpp2M: self = .dpmpp2m
+        case .dpmpp2MPlain: self = .dpmpp2mPlain
+        case .euler: self = .euler
+        case .eulerAncestral: self = .eulerAncestral
+        case .lcm: self = .lcm
+        }
+    }
+
+    var kind: SchedulerKind {
+        switch self {
+        case .ddim: .ddim
+        case .pndm: .pndm
+        case .dpmpp2m: .dpmpp2M
+        case .dpmpp2mPlain: .dpmpp2MPlain
+        case .euler: .euler
+        case .eulerAncestral: .eulerAncestral
+        case .lcm: .lcm
+        }
+    }
+}
+
 extension GenerationSettings {
-    /// The settings that a space asks for; an unknown sampler is replaced by the usual one.
+    /// The settings that a space asks for.
     init(_ defaults: SpaceManifest.Defaults) {
         self.init(
             prompt: defaults.prompt, negativePrompt: defaults.negativePrompt, seed: defaults.seed, steps: defaults.steps,
-            guidance: defaults.guidance, scheduler: SchedulerName(rawValue: defaults.scheduler) ?? .dpmpp2m,
+            guidance: defaults.guidance, scheduler: SchedulerName(defaults.scheduler),
             width: defaults.width, height: defaults.height)
     }
 }

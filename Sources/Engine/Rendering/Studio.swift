@@ -133,15 +133,10 @@ final class Studio {
         _ subjects: [Subject], _ settings: GenerationSettings, early: EarlyAdapters? = nil,
         guidanceInterval: ClosedRange<Float>? = nil, noiseReduction: Int = 1, shortcuts: StepShortcuts? = nil
     ) throws -> DenoisingRun {
-        guard let scheduler = SchedulerKind(rawValue: settings.scheduler.rawValue) else {
-            throw EngineFailure(
-                message: "the sampler '\(settings.scheduler.rawValue)' is not known.",
-                advice: "Choose one of \(SchedulerKind.allCases.map(\.rawValue).joined(separator: ", ")).")
-        }
         var request = DenoisingRequest(
             prompt: settings.prompt, negativePrompt: settings.negativePrompt,
             seeds: [UInt64](repeating: settings.seed, count: subjects.count), adapters: try subjects.map(adapter(of:)),
-            steps: settings.steps, guidance: settings.guidance, scheduler: scheduler, width: settings.width,
+            steps: settings.steps, guidance: settings.guidance, scheduler: settings.scheduler.kind, width: settings.width,
             height: settings.height, early: early, guidanceInterval: guidanceInterval)
         request.noiseReduction = noiseReduction
         request.shortcuts = shortcuts

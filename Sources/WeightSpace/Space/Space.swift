@@ -104,7 +104,7 @@ public final class Space {
             name: model.url.deletingPathExtension().lastPathComponent, paths: [.base: model.url.path],
             defaults: SpaceManifest.Defaults(
                 prompt: "portrait photo of a person",
-                scheduler: (sampler ?? .dpmpp2M).rawValue, guidance: 7, width: size, height: size, seed: 0))
+                scheduler: sampler ?? .dpmpp2M, guidance: 7, width: size, height: size, seed: 0))
         unknownSampler = sampler == nil ? try model.schedulerConfiguration.optional("_class_name") : nil
         layout = try LoRALayout(publishedFor: model)
         identities = IdentityLabels(names: [], attributeNames: [], values: [])

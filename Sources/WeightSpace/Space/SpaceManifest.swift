@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import StableDiffusion
 
 /// What `space.json` says: where the parts of a space lie and how its pictures are drawn by default.
 public struct SpaceManifest: Sendable, Equatable {
@@ -7,8 +8,7 @@ public struct SpaceManifest: Sendable, Equatable {
     public struct Defaults: Sendable, Equatable {
         public var prompt: String
         public var negativePrompt: String
-        /// A sampler by its name of the command line: a raw value of `SchedulerKind`.
-        public var scheduler: String
+        public var scheduler: SchedulerKind
         public var steps: Int
         public var guidance: Float
         /// Pixels, divisible by 8.
@@ -17,7 +17,7 @@ public struct SpaceManifest: Sendable, Equatable {
         public var seed: UInt64
 
         public init(
-            prompt: String = "sks person", negativePrompt: String = "", scheduler: String = "dpmpp-2m", steps: Int = 20,
+            prompt: String = "sks person", negativePrompt: String = "", scheduler: SchedulerKind = .dpmpp2M, steps: Int = 20,
             guidance: Float = 3, width: Int = 512, height: Int = 512, seed: UInt64 = 5
         ) {
             self.prompt = prompt
@@ -104,7 +104,11 @@ extension SpaceManifest.Defaults {
         self.init()
         prompt = try json.value("prompt", default: prompt)
         negativePrompt = try json.value("negative_prompt", default: negativePrompt)
-        scheduler = try json.value("scheduler", default: scheduler)
+        let sampler = try json.value("scheduler", default: scheduler.rawValue)
+        guard let sampler = SchedulerKind(rawValue: sampler) else {
+            throw json.wrong("scheduler", expected: "one of \(SchedulerKind.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        scheduler = sampler
         steps = try json.count("steps", default: steps, limit: 1000)
         guidance = try json.value("guidance", default: guidance)
         guard guidance.isFinite, guidance >= 0 else { throw json.wrong("guidance", expected: "a number from 0 on") }
@@ -121,7 +125,7 @@ extension SpaceManifest.Defaults {
     var json: JSONValue {
         .object([
             .init("prompt", .string(prompt)), .init("negative_prompt", .string(negativePrompt)),
-            .init("scheduler", .string(scheduler)), .init("steps", .integer(steps)), .init("guidance", .float(guidance)),
+            .init("scheduler", .string(scheduler.rawValue)), .init("steps", .integer(steps)), .init("guidance", .float(guidance)),
             .init("width", .integer(width)), .init("height", .integer(height)),
             .init("seed", .integer(Int(truncatingIfNeeded: seed))),
         ])

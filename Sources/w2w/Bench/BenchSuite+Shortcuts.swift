@@ -151,8 +151,7 @@ extension BenchSuite {
         return DenoisingRequest(
             prompt: defaults.prompt, negativePrompt: defaults.negativePrompt, seeds: [defaults.seed + seed],
             steps: defaults.steps, guidance: defaults.guidance,
-            scheduler: SchedulerKind(rawValue: defaults.scheduler) ?? .dpmpp2M,
-            width: defaults.width, height: defaults.height)
+            scheduler: defaults.scheduler, width: defaults.width, height: defaults.height)
     }
 
     private func adapter(of code: [Float], _ space: Space) throws -> LoRAAdapter {

@@ -27,7 +27,7 @@ final class FacePainter {
         drawn: @escaping (Int) throws -> Void
     ) throws {
         (self.pipeline, self.embedder, layout, defaults) = (pipeline, embedder, space.layout, space.manifest.defaults)
-        scheduler = SchedulerKind(rawValue: defaults.scheduler) ?? .dpmpp2M
+        scheduler = defaults.scheduler
         self.steps = steps ?? defaults.steps
         self.drawn = drawn
     }
