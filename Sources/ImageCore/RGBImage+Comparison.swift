@@ -19,20 +19,6 @@ extension RGBImage {
         return 10 * log10(255 * 255 * Double(pixels.count) / Double(sum))
     }
 
-    /// Mean absolute difference over all channels.
-    /// - Parameter other: a picture of the same size.
-    /// - Returns: 0...255; nil when the sizes differ.
-    public func meanAbsoluteDifference(to other: RGBImage) -> Double? {
-        guard width == other.width, height == other.height else { return nil }
-        var sum = 0
-        pixels.withUnsafeBufferPointer { left in
-            other.pixels.withUnsafeBufferPointer { right in
-                for index in 0..<left.count { sum += abs(Int(left[index]) - Int(right[index])) }
-            }
-        }
-        return Double(sum) / Double(pixels.count)
-    }
-
     /// This picture moved towards a colour.
     /// - Parameters:
     ///   - colour: where to.
@@ -73,9 +59,4 @@ extension RGBImage {
         }
         return result
     }
-
-    /// The picture darkened, as for something stale or not chosen.
-    /// - Parameter amount: 0 leaves it as it is, 1 is black.
-    /// - Returns: a picture of the same size.
-    public func dimmed(_ amount: Float) -> RGBImage { blended(with: (0, 0, 0), amount: amount) }
 }

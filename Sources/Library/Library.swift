@@ -2,6 +2,7 @@ import EngineAPI
 import Foundation
 import GRDB
 import ImageCore
+import Synchronization
 
 /// What a person keeps between sessions: favourites with tags, lineage and thumbnails, and an append-only log of every place visited.
 ///
@@ -240,33 +241,34 @@ public final class Library: Sendable {
 }
 
 /// Visits that are not in the file yet: one, as a rule, for the length of its transaction.
-private final class PendingVisits: @unchecked Sendable {
-    // Unchecked: every access holds the lock.
+private final class PendingVisits: Sendable {
     struct Visit {
         var state: VisitedState
         var time: Double
     }
 
-    private let lock = NSLock()
-    private var visits: [Visit] = []
-    private var complained = false
+    private struct State {
+        var visits: [Visit] = []
+        var complained = false
+    }
+    private let state = Mutex(State())
 
-    var all: [Visit] { lock.withLock { visits } }
+    var all: [Visit] { state.withLock { $0.visits } }
 
-    func append(_ visit: Visit) { lock.withLock { visits.append(visit) } }
+    func append(_ visit: Visit) { state.withLock { $0.visits.append(visit) } }
 
     func drop(_ count: Int) {
-        lock.withLock {
-            visits.removeFirst(min(count, visits.count))
-            complained = false
+        state.withLock {
+            $0.visits.removeFirst(min(count, $0.visits.count))
+            $0.complained = false
         }
     }
 
     /// True the first time after things went well.
     func shouldComplain() -> Bool {
-        lock.withLock {
-            defer { complained = true }
-            return !complained
+        state.withLock { state in
+            defer { state.complained = true }
+            return !state.complained
         }
     }
 }

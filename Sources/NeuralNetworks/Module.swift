@@ -20,7 +20,7 @@ public final class Parameter {
             version += 1
         }
     }
-    public var isLoaded: Bool { stored != nil || file != nil }
+
     /// Sum of the gradients of the backward passes since it was last cleared, or nil.
     public var gradient: Tensor?
     /// Takes the gradient of a linear layer's weight while the backward pass is under way, so that it never lies in memory as a whole. Only for a

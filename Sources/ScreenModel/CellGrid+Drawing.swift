@@ -62,18 +62,6 @@ extension CellGrid {
         }
     }
 
-    /// Changes the style of what already stands in a rectangle.
-    public mutating func restyle(_ rect: Rect, _ change: (inout Style) -> Void) {
-        let area = bounds.intersection(rect)
-        for y in area.y..<area.maxY {
-            for x in area.x..<area.maxX {
-                var cell = self[x, y]
-                change(&cell.style)
-                self[x, y] = cell
-            }
-        }
-    }
-
     /// Draws a thin frame along the inside edge of `rect`, with words set into its edges. The inside is left as it is.
     /// - Parameters:
     ///   - rect: outer size; nothing is drawn below 2 x 2 cells.

@@ -12,7 +12,7 @@ import Testing
             let back = try RGBImage(contentsOfFile: "\(folder.path)/\(name)")
             #expect(try #require(back.psnr(to: image)) > 30)
         }
-        let animation = try Animation(frames: [image, image.dimmed(0.5)])
+        let animation = try Animation(frames: [image, image.blended(with: (0, 0, 0), amount: 0.5)])
         for name in ["d.gif", "e.apng", "f.png"] { try animation.write(to: "\(folder.path)/\(name)") }
         #expect(folder.contents.sorted() == ["a.png", "b.JPG", "c.jpeg", "d.gif", "e.apng", "f.png"])
     }

@@ -59,15 +59,14 @@ import Testing
         #expect(black.psnr(to: black) == .infinity)
         // 10 log10(255^2 / 51^2) = 20 log10(5)
         #expect(abs(try #require(black.psnr(to: grey)) - 13.979400) < 1e-5)
-        #expect(black.meanAbsoluteDifference(to: grey) == 51)
         #expect(black.psnr(to: RGBImage(width: 1, height: 1)) == nil)
     }
 
-    @Test func blendsAndDims() {
+    @Test func blends() {
         let image = RGBImage(width: 1, height: 1, filledWith: (100, 200, 255))
-        #expect(image.dimmed(0) == image)
-        #expect(image.dimmed(1).pixels == [0, 0, 0])
-        #expect(image.dimmed(0.5).pixels == [50, 100, 128])
+        #expect(image.blended(with: (0, 0, 0), amount: 0) == image)
+        #expect(image.blended(with: (0, 0, 0), amount: 1).pixels == [0, 0, 0])
+        #expect(image.blended(with: (0, 0, 0), amount: 0.5).pixels == [50, 100, 128])
         #expect(image.blended(with: RGBImage(width: 1, height: 1), amount: 0.5).pixels == [50, 100, 128])
         #expect(image.blended(with: (255, 255, 255), amount: 7).pixels == [255, 255, 255])
     }
