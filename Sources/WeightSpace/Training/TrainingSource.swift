@@ -32,7 +32,9 @@ public struct TrainingSource {
         let exists = { (url: URL) in FileManager.default.fileExists(atPath: url.path) }
         let manifest = exists(manifestURL) ? try SpaceManifest(contentsOf: manifestURL) : nil
         if kind == .folder, manifest == nil {
-            throw SpaceError("\(path.path): holds no space.json", advice: "Name a weights.safetensors or a space folder.")
+            throw SpaceError(
+                "\(path.path): holds no space.json",
+                advice: "Name a weights.safetensors or a space folder; `w2w import` makes one of torch files and adapters.")
         }
         func part(_ part: SpaceManifest.Part, _ usual: String) -> URL? {
             let url = Space.url(manifest?.paths[part] ?? usual, folder: folder)
@@ -46,7 +48,8 @@ public struct TrainingSource {
         guard let layoutURL = part(.layout, "layout.json") else {
             throw SpaceError(
                 "\(folder.path): there is no layout.json beside the weights",
-                advice: "It says which layer each number belongs to; put it there.")
+                advice:
+                    "It says which layer each number belongs to; put it there, or make a space of torch files by `w2w import`.")
         }
         self.layoutURL = layoutURL
         let isOwn = part(.weights, "weights.safetensors")?.resolvingSymlinksInPath() == weightsURL.resolvingSymlinksInPath()

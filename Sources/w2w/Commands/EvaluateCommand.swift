@@ -81,11 +81,7 @@ struct EvaluateCommand: ParsableCommand {
 
     func run() throws {
         let folder = URL(fileURLWithPath: (out as NSString).expandingTildeInPath)
-        if let contents = try? FileManager.default.contentsOfDirectory(atPath: folder.path), !contents.isEmpty {
-            throw CommandFailure(
-                "the folder '\(out)' holds \(contents.count) files already; nothing was measured.",
-                advice: "Give --out another folder, or empty this one.")
-        }
+        try OutputFile.checkEmptyFolder(out, undone: "nothing was measured")
         try OutputFile.checkFolder(folder)
         let opened =
             try space.map { try Space(URL(fileURLWithPath: ($0 as NSString).expandingTildeInPath)) } ?? Space.builtIn()

@@ -67,11 +67,7 @@ struct ImportCommand: ParsableCommand {
     func run() throws {
         let urls = files.map { URL(fileURLWithPath: ($0 as NSString).expandingTildeInPath) }
         let folder = URL(fileURLWithPath: (out as NSString).expandingTildeInPath)
-        if let contents = try? FileManager.default.contentsOfDirectory(atPath: folder.path), !contents.isEmpty {
-            throw CommandFailure(
-                "the folder '\(out)' holds \(contents.count) files already; nothing was written.",
-                advice: "Give --out another folder, or empty this one.")
-        }
+        try OutputFile.checkEmptyFolder(out)
         Interruption.shared.listen()
         let plan = try SpaceImport(urls, base: try model(beside: urls[0]), alpha: alpha ?? 27)
         try IdleOptions.refuse([("--alpha", alpha != nil && plan.isOfAdapters)], "on adapters, which say it themselves")

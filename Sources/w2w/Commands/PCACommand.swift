@@ -196,13 +196,8 @@ struct PCACommand: ParsableCommand {
 
     /// Refuses a folder of other things for a new space.
     private func checkPlace(_ folder: URL, _ source: TrainingSource) throws {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        let others = names.filter { $0 != PCACheckpoint.fileName }
-        guard others.isEmpty || isHome(folder, of: source) else {
-            throw CommandFailure(
-                "the folder '\(out)' holds \(others.count) files already; nothing was written.",
-                advice: "Give --out another folder, or empty this one.")
-        }
+        guard !isHome(folder, of: source) else { return }
+        try OutputFile.checkEmptyFolder(out, besides: [PCACheckpoint.fileName])
     }
 
     /// Refuses a space of other vectors.

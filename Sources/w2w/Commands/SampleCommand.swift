@@ -77,9 +77,7 @@ struct SampleCommand: ParsableCommand {
         var meter = ProgressMeter(activity: "drawing", total: codes.count)
         do {
             for (index, code) in codes.enumerated() {
-                let label = String(index + 1)
-                let number = String(repeating: "0", count: max(0, 3 - label.count)) + label
-                let name = "\(number)"
+                let name = String(format: "%03d", index + 1)
                 let origin = "sample \(index + 1) of seed \(seed), temperature \(temperature)"
                 let file = CodeFile(
                     name: name, space: description.name, spaceFingerprint: description.fingerprint, model: description.model,

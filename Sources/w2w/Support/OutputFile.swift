@@ -38,18 +38,31 @@ enum OutputFile {
         }
     }
 
+    /// Refuses a folder for results that holds something already.
+    /// - Parameters:
+    ///   - path: A folder that is empty or not there yet.
+    ///   - known: Names of files that may lie there.
+    ///   - undone: What has not happened, for the message.
+    /// - Throws: `CommandFailure`.
+    static func checkEmptyFolder(
+        _ path: String, besides known: Set<String> = [], undone: String = "nothing was written"
+    ) throws {
+        let place = (path as NSString).expandingTildeInPath
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
+        let others = names.count { !known.contains($0) }
+        guard others > 0 else { return }
+        throw CommandFailure(
+            "the folder '\(path)' holds \(others) files already; \(undone).",
+            advice: "Give --out another folder, or empty this one.")
+    }
+
     /// Makes a folder for results.
     /// - Parameter path: A folder that is empty or not there yet.
     /// - Throws: `CommandFailure` when it holds something already or cannot be made.
     static func makeEmptyFolder(_ path: String) throws {
-        let manager = FileManager.default
-        if let contents = try? manager.contentsOfDirectory(atPath: path), !contents.isEmpty {
-            throw CommandFailure(
-                "the folder '\(path)' holds \(contents.count) files already; nothing was written.",
-                advice: "Give --out another folder, or empty this one.")
-        }
+        try checkEmptyFolder(path)
         do {
-            try manager.createDirectory(atPath: path, withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {
             throw CommandFailure(
                 "the folder '\(path)' cannot be made: \(String(cString: strerror(errno))).", advice: "Give --out another.")
