@@ -284,7 +284,8 @@ import Testing
         let ends = bench.all.filter { $0.isLast && $0.job != JobID(0) }.map(\.job)
         #expect(ends.count == 1000)
         #expect(Set(ends).count == 1000)
-        // Other suites of this process may come and go; a pool for each job would show as hundreds.
-        #expect((numbers.max() ?? 0) - (numbers.min() ?? 0) <= 8, "threads after each wave: \(numbers)")
+        // Other suites of this process come and go, so the quietest moments count; a pool for each job would show as hundreds.
+        let (early, late) = (numbers.prefix(8).min() ?? 0, numbers.suffix(8).min() ?? 0)
+        #expect(late - early <= 8, "threads after each wave: \(numbers)")
     }
 }

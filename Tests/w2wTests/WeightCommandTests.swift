@@ -117,6 +117,8 @@ import Testing
         try await expectRefusal("edit p00042 --set Young=1 --hold Nose --out a.png", "no attribute or direction 'Nose'")
         try await expectRefusal("edit nobody --set Young=1 --out a.png", "no identity 'nobody'")
         try await expectRefusal("edit p00042 --set Young=nan --out a.png", "should be a name and a strength", status: 2)
+        try await expectRefusal("edit p00042 --set Young=1 --set young=2 --out a.png", "'--set young' is given twice", status: 2)
+        try await expectRefusal("sample --count 1 --model pca --from flow --out a", "belongs to the weight VAE")
         try await expectRefusal("edit p00042 --set Young --out a.png", "should be a name and a strength", status: 2)
         try await expectRefusal("edit p00042 --set Young=1 --inject-at 1001 --out a.png", "outside 0 to 1000", status: 2)
     }

@@ -16,7 +16,7 @@ final class ComparisonRun: JobRun {
         guard let embedder = try studio.embedder() else {
             throw EngineFailure(
                 message: "this space has no face embedder, so nothing tells how alike faces are.",
-                advice: "`w2w train SPACE --embedder` makes one.")
+                advice: "`w2w train SPACE --embedder --out SPACE` makes one from its photographs.")
         }
         let embeddings = embedder.embeddings(of: images)
         report(

@@ -14,11 +14,8 @@ public enum DraftFolder {
         // A final slash would make the parent's name of it.
         let place = URL(fileURLWithPath: folder.standardizedFileURL.resolvingSymlinksInPath().path)
         let parent = place.deletingLastPathComponent()
-        let mark = ".\(place.lastPathComponent).w2w-"
-        sweep(parent, mark: mark)
         try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
-        let draft = parent.appendingPathComponent("\(mark)\(getpid())-\(UInt32.random(in: 0 ... .max)).part")
-        guard mkdir(draft.path, 0o755) == 0 else { throw failure(place) }
+        guard let draft = make(in: parent, mark: ".\(place.lastPathComponent).w2w-") else { throw failure(place) }
         do {
             let result = try write(draft)
             // Takes the place of an empty folder, too.
@@ -32,6 +29,17 @@ public enum DraftFolder {
 
     private static func failure(_ place: URL) -> CheckpointError {
         CheckpointError(file: place.path, problem: .unwritable(reason: String(cString: strerror(errno))))
+    }
+
+    /// A new hidden folder, after those that killed processes left there are cleared.
+    /// - Parameters:
+    ///   - parent: where it lies.
+    ///   - mark: what its name begins with; a dot first.
+    /// - Returns: nil where it cannot be made; `errno` says why.
+    static func make(in parent: URL, mark: String) -> URL? {
+        sweep(parent, mark: mark)
+        let draft = parent.appendingPathComponent("\(mark)\(getpid())-\(UInt32.random(in: 0 ... .max)).part")
+        return mkdir(draft.path, 0o755) == 0 ? draft : nil
     }
 
     private static func sweep(_ parent: URL, mark: String) {

@@ -45,7 +45,8 @@ public final class Space {
         let manifestURL = folder.appendingPathComponent("space.json")
         guard FileManager.default.fileExists(atPath: manifestURL.path) else {
             throw SpaceError(
-                "\(folder.path): is not a space, it holds no space.json", advice: "Name a folder that `w2w train` has written.")
+                "\(folder.path): is not a space, it holds no space.json",
+                advice: "Name a folder that `w2w train` or `w2w import` has written.")
         }
         let manifest = try SpaceManifest(contentsOf: manifestURL)
         self.manifest = manifest

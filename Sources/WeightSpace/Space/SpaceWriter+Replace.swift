@@ -18,9 +18,7 @@ extension SpaceWriter {
     ) throws {
         guard let first = parts.first else { return }
         let place = Space.url(first.path, folder: folder).deletingLastPathComponent()
-        sweep(place)
-        let draft = place.appendingPathComponent(".w2w-\(getpid())-\(UInt32.random(in: 0 ... .max)).part")
-        guard mkdir(draft.path, 0o755) == 0 else {
+        guard let draft = DraftFolder.make(in: place, mark: ".w2w-") else {
             throw CheckpointError(
                 file: Space.url(first.path, folder: folder).path, problem: .unwritable(reason: String(cString: strerror(errno))))
         }
@@ -46,16 +44,5 @@ extension SpaceWriter {
             writer.manifest.digests[file.path] = file.digest
         }
         try writer.finish()
-    }
-
-    /// Removes folders of this kind that killed processes left behind.
-    private static func sweep(_ place: URL) {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: place.path)) ?? [] {
-            guard name.hasPrefix(".w2w-"), name.hasSuffix(".part"),
-                let owner = name.dropFirst(5).split(separator: "-").first.flatMap({ pid_t($0) }),
-                kill(owner, 0) != 0, errno == ESRCH
-            else { continue }
-            try? FileManager.default.removeItem(at: place.appendingPathComponent(name))
-        }
     }
 }

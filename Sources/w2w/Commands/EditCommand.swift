@@ -57,7 +57,10 @@ struct EditCommand: ParsableCommand {
 
     func validate() throws {
         guard !set.isEmpty else { throw ValidationError("Nothing to change. Give --set Attribute=+1.") }
-        _ = try changes()
+        var names = Set<String>()
+        for (name, _) in try changes() where !names.insert(name.lowercased()).inserted {
+            throw ValidationError("'--set \(name)' is given twice. Give its strength once.")
+        }
         if let injectAt, !(0...1000).contains(injectAt) {
             throw ValidationError("'--inject-at \(injectAt)' is outside 0 to 1000.")
         }

@@ -64,7 +64,7 @@ struct SampleCommand: ParsableCommand {
     }
 
     func run() throws {
-        try OutputFile.makeEmptyFolder(out)
+        try OutputFile.checkEmptyFolder(out)
         let client = EngineClient()
         let description = try client.open(space)
         var settings = description.defaults
@@ -73,6 +73,7 @@ struct SampleCommand: ParsableCommand {
         if let prompt { settings.prompt = prompt }
         let codes = try client.sample(
             SampleRequest(count: count, seed: seed, source: from, temperature: temperature, truncation: truncation))
+        try OutputFile.makeEmptyFolder(out)
         var portraits: [RGBImage] = []
         var meter = ProgressMeter(activity: "drawing", total: codes.count)
         do {
@@ -98,6 +99,6 @@ struct SampleCommand: ParsableCommand {
         }
         ProgressLine.clear()
         try RGBImage.contactSheet(portraits, gap: 4).writePNG(to: "\(out)/contact-sheet.png")
-        print("\(portraits.count) people in \(out), all on \(out)/contact-sheet.png")
+        print("\(portraits.count) \(portraits.count == 1 ? "person" : "people") in \(out), all on \(out)/contact-sheet.png")
     }
 }

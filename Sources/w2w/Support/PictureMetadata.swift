@@ -59,6 +59,7 @@ enum PictureMetadata {
     ///   - settings: How it was drawn.
     ///   - description: The space.
     ///   - title: What it shows.
+    /// - Returns: Text chunks for the PNG file.
     static func texts(for settings: GenerationSettings, in description: SpaceDescription, title: String) -> [PNGText] {
         [
             PNGText(keyword: "Software", text: "w2w \(W2W.configuration.version)"),

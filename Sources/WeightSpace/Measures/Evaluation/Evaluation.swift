@@ -92,7 +92,9 @@ public final class Evaluation {
                 rows.train.flatMap { variances[($0 * d)..<(($0 + 1) * d)] }
             )
         self.embedder = try embedder.map(FaceEmbedders.open) ?? space.faceEmbedder()
-        if self.embedder == nil { remarks.append("No faces were measured: the space has no embedder (`w2w train --embedder`).") }
+        if self.embedder == nil {
+            remarks.append("No faces were measured: the space has no embedder (`w2w train SPACE --embedder --out SPACE`).")
+        }
         let photos = photos ?? space.manifest.paths[.photos].map { Space.url($0, folder: space.folder) }
         if let side = self.embedder?.imageSize {
             album = try photos.map { try PhotoAlbum($0, labels: space.identities, side: side) }
