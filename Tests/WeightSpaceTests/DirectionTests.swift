@@ -260,7 +260,7 @@ struct PacingTests {
 
     @Test func theEmbedderOfTheSpaceMeasures() throws {
         let space = try Space.builtIn()
-        let distance = try space.faceDistance()
+        let distance = EmbeddingDistance(try #require(try space.faceEmbedder()))
         #expect(distance.title.contains("embedder"))
         let photos = try RGBImage(
             contentsOfFile: space.folder.appendingPathComponent("photos/\(space.identities.names[0]).jpg").path)

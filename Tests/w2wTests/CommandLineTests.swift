@@ -40,7 +40,8 @@ import Testing
         ErrorCase(arguments: "render --base", expected: "w2w render: Nowhere to draw. Give --out FILE.png, --show or both."),
         ErrorCase(
             arguments: "render --base --out a.bmp",
-            expected: "w2w render: 'a.bmp' does not say what kind of file it is. Let its name end in .png, .jpg, .jpeg."),
+            expected:
+                "w2w render: 'a.bmp': .bmp is no kind of file that can be written here. Let its name end in .png, .jpg, .jpeg."),
         ErrorCase(
             arguments: "render --base --out no/such/a.png",
             expected: "w2w render: There is no folder 'no/such' to write 'no/such/a.png' into. Make it first."),

@@ -36,7 +36,10 @@ final class Studio {
     var isSmall: Bool { description.defaults.width * description.defaults.height <= 128 * 128 }
 
     /// What tells how much a step of a walk changes the face. A damaged embedder is no reason to draw no walk.
-    private(set) lazy var faceDistance: any FaceDistance = (try? space.faceDistance()) ?? LowFrequencyDistance()
+    private(set) lazy var faceDistance: any FaceDistance = {
+        guard let embedder = try? self.embedder() else { return LowFrequencyDistance() }
+        return EmbeddingDistance(embedder)
+    }()
 
     private var knownEmbedder: (any FaceEmbedding)??
 

@@ -14,11 +14,3 @@ public final class EmbeddingDistance: FaceDistance {
         return zip(rows, rows.dropFirst()).map { FaceLikeness.distance($0, $1) }
     }
 }
-
-extension Space {
-    /// What measures how much a step of a walk changes a face: the space's embedder, or low frequencies of the pictures where it has none.
-    /// - Throws: `CheckpointError`, `SpaceError` or `StateDictionaryMismatch` when there is an embedder that cannot be opened.
-    public func faceDistance() throws -> any FaceDistance {
-        try faceEmbedder().map { EmbeddingDistance($0) } ?? LowFrequencyDistance()
-    }
-}

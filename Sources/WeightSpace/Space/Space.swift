@@ -34,7 +34,8 @@ public final class Space {
     /// The sampler's class that a model without a space asks for, where there is no counterpart here and the usual sampler draws instead.
     public let unknownSampler: String?
 
-    /// Opens a space strictly: every part that `space.json` names must be there, whole, and fit the others.
+    /// Opens a space strictly: what it is made of must be there, whole, and fit together. Embedder, learned prior, photographs and preview are
+    /// opened, as strictly, when they are asked for.
     /// - Parameters:
     ///   - folder: holds `space.json`.
     ///   - verifying: also compares the parts with their recorded SHA-256, which reads all of them.

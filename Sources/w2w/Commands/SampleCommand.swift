@@ -32,7 +32,7 @@ struct SampleCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Scale of the deviation, 0 to 3: 1 samples as widely as the identities lie.", valueName: "x"))
     var temperature: Float = 1
 
-    @Option(help: ArgumentHelp("Pulls everybody towards the middle: 1 leaves them, 0 is the middle.", valueName: "x"))
+    @Option(help: ArgumentHelp("Pulls everybody towards the middle, 0 to 2: 1 leaves them, 0 is the middle.", valueName: "x"))
     var truncation: Float = 1
 
     @Option(

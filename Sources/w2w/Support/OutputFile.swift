@@ -14,7 +14,10 @@ enum OutputFile {
         let kind = (path as NSString).pathExtension.lowercased()
         guard kinds.contains(kind) else {
             let known = kinds.map { ".\($0)" }.joined(separator: ", ")
-            throw ValidationError("'\(path)' does not say what kind of file it is. Let its name end in \(known).")
+            throw ValidationError(
+                kind.isEmpty
+                    ? "'\(path)' does not say what kind of file it is. Let its name end in \(known)."
+                    : "'\(path)': .\(kind) is no kind of file that can be written here. Let its name end in \(known).")
         }
         let parent = (path as NSString).deletingLastPathComponent
         guard parent.isEmpty || URL(fileURLWithPath: parent).fileKind == .folder else {
