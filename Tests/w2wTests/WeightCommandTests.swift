@@ -76,6 +76,15 @@ import Testing
         #expect(again.status == 0, "\(again.error)")
         let first = try Data(contentsOf: place("p42-vector.safetensors")).suffix(6272 * 4)
         #expect(try Data(contentsOf: place("again.safetensors")).suffix(6272 * 4) == first)
+        // A picture that shows somebody by the own weights stands for those.
+        #expect(try await run("render --identity p00042 --steps 1 --out p42.png").status == 0)
+        for source in ["p00042", "p42.png"] {
+            let encoded = try await run("encode \(source) --model pca --out \(source)-pca.z")
+            #expect(encoded.status == 0 && encoded.output.hasPrefix("p00042: PCA"), "\(encoded.output)\(encoded.error)")
+        }
+        #expect(try code("p42.png-pca.z") == code("p00042-pca.z"))
+        let stranger = try await run("decode p42.png --model pca --out stranger.safetensors")
+        #expect(stranger.status == 1 && stranger.error.contains("a code of the VAE of 'built-in', not of its PCA"))
         // In the coordinates of the other model.
         let other = try await run("encode vector.z --model pca --out pca.z")
         #expect(other.status == 0 && other.output.contains("PCA, 64 numbers"), "\(other.output)\(other.error)")

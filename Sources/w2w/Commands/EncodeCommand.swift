@@ -125,26 +125,35 @@ enum WeightsArgument {
     /// The LoRA vector of a file or of a person.
     /// - Throws: `CommandFailure`, `SpaceError`, `CheckpointError`: what is wrong with it.
     static func vector(of argument: String, row: Int?, in opened: Space) throws -> (vector: Tensor, name: String) {
+        let refuseRow = { try IdleOptions.refuse([("--row", row != nil)], "on an identity or a code") }
+        if let place = opened.row(of: argument) {
+            try refuseRow()
+            guard opened.weights == nil else { return (try opened.vector(at: place), argument) }
+            let (code, name) = try code(of: argument, in: opened)
+            return (try opened.decode(Tensor([1, code.count], code)), name)
+        }
         let path = (argument as NSString).expandingTildeInPath
-        if opened.row(of: argument) == nil, LoRAVectorFile.mayBe(path) {
+        if LoRAVectorFile.mayBe(path) {
             let url = URL(fileURLWithPath: path)
             let name = url.hasDirectoryPath ? url.lastPathComponent : url.deletingPathExtension().lastPathComponent
             return (try LoRAVectorFile.read(url, layout: opened.layout, row: row), name)
         }
-        try IdleOptions.refuse([("--row", row != nil)], "on an identity or a code")
-        if let place = opened.row(of: argument), opened.weights != nil { return (try opened.vector(at: place), argument) }
-        guard opened.row(of: argument) != nil || FileManager.default.fileExists(atPath: path) else {
+        try refuseRow()
+        guard FileManager.default.fileExists(atPath: path) else {
             throw CommandFailure(
                 "there is no file '\(argument)', and the space '\(opened.manifest.name)' has no such identity.",
                 advice: "Name LoRA weights, an identity, or a file that carries a code.")
         }
-        // A code: decoded by the model that it belongs to.
+        // A code: decoded by the model that it belongs to. A picture may show somebody by the own vector.
+        let (record, identity) = try CodeFile.readAll(path)
         let wanted = opened.kind
-        let file = opened.row(of: argument) == nil ? try CodeFile.read(argument) : nil
-        if let model = WeightModelKind(rawValue: (file?.model ?? .vae).rawValue), file != nil { try opened.use(model) }
+        if let model = WeightModelKind(rawValue: (record.model ?? .vae).rawValue) { try opened.use(model) }
         defer { if let wanted { try? opened.use(wanted) } }
-        let (code, name) = try code(of: argument, in: opened)
-        return (try opened.decode(Tensor([1, code.count], code)), name)
+        let code = try record.weightCode(in: opened, path: argument).values
+        if let place = identity.flatMap(opened.row(of:)), opened.weights != nil {
+            return (try opened.vector(at: place), record.name)
+        }
+        return (try opened.decode(Tensor([1, code.count], code)), record.name)
     }
 
     /// The code of a file or of a person.
@@ -163,16 +172,6 @@ enum WeightsArgument {
                 advice: "Name a .z file, a picture that carries a code, or an identity.")
         }
         let file = try CodeFile.read(argument)
-        guard let kind = opened.kind, (file.model ?? .vae).rawValue == kind.rawValue else {
-            throw CommandFailure(
-                "\(argument): a code of the \((file.model ?? .vae).rawValue.uppercased()), not of the model in use.",
-                advice: "Give --model \((file.model ?? .vae).rawValue).")
-        }
-        guard try file.spaceFingerprint == opened.fingerprint(), file.code.count == opened.latentDimension else {
-            throw CommandFailure(
-                "\(argument): made with the space '\(file.space)' (\(file.spaceFingerprint.prefix(8))), this is another "
-                    + "(\(try opened.fingerprint().prefix(8))).", advice: "Give the space it was made with by --space.")
-        }
-        return (file.code, file.name)
+        return (try file.weightCode(in: opened, path: argument).values, file.name)
     }
 }

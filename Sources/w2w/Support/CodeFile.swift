@@ -2,6 +2,7 @@ import Checkpoints
 import EngineAPI
 import Foundation
 import ImageCore
+import WeightSpace
 
 /// The record of a code in a file; `w2w sample` and the explorer write such files as `NAME.z`.
 typealias CodeFile = CodeRecord
@@ -96,21 +97,37 @@ extension CodeRecord {
     /// - Returns: The code.
     /// - Throws: `CommandFailure` when it was made with another space.
     func weightCode(in description: SpaceDescription, path: String) throws -> WeightCode {
-        if let current = description.model, (model ?? .vae) != current {
+        try weightCode(
+            for: description.model, of: description.name, fingerprint: description.fingerprint,
+            dimension: description.latentDimension, path: path)
+    }
+
+    /// The same, of a space that only its weights are opened of.
+    /// - Throws: `CommandFailure` when it was made with another space.
+    func weightCode(in opened: Space, path: String) throws -> WeightCode {
+        try weightCode(
+            for: opened.kind.flatMap { WeightModel(rawValue: $0.rawValue) }, of: opened.manifest.name,
+            fingerprint: try opened.fingerprint(), dimension: opened.latentDimension, path: path)
+    }
+
+    private func weightCode(
+        for current: WeightModel?, of name: String, fingerprint: String, dimension: Int, path: String
+    ) throws -> WeightCode {
+        if let current, (model ?? .vae) != current {
             throw CommandFailure(
                 "\(path): a code of the \((model ?? .vae).rawValue.uppercased()) of '\(space)', not of its "
                     + "\(current.rawValue.uppercased()).",
                 advice: "Give --model \((model ?? .vae).rawValue).")
         }
-        guard code.count == description.latentDimension else {
+        guard code.count == dimension else {
             throw CommandFailure(
-                "\(path): a code of \(code.count) numbers; the space '\(description.name)' has \(description.latentDimension) axes.",
+                "\(path): a code of \(code.count) numbers; the space '\(name)' has \(dimension) axes.",
                 advice: "It was made with the space '\(space)': give that one with --space.")
         }
-        guard spaceFingerprint == description.fingerprint else {
+        guard spaceFingerprint == fingerprint else {
             throw CommandFailure(
-                "\(path): made with the space '\(space)' (\(spaceFingerprint.prefix(8))), this is '\(description.name)' "
-                    + "(\(description.fingerprint.prefix(8))); the same numbers would show another face.",
+                "\(path): made with the space '\(space)' (\(spaceFingerprint.prefix(8))), this is '\(name)' "
+                    + "(\(fingerprint.prefix(8))); the same numbers would show another face.",
                 advice: "Give the space it was made with by --space.")
         }
         return WeightCode(code)
