@@ -143,7 +143,7 @@ import Testing
         #expect(lineage == ["p00001", "male −0.75"])
         #expect(try RGBImage(pngData: try #require(png)) == TestSpace.picture(128, side: 128))
         story.press("F")
-        story.press(KeyEvent(.character("u"), control: true))
+        // What is typed takes the place of the name that is suggested.
         story.type("Anna Maria #kind #kind #red")
         story.press(.enter)
         guard case .library(.save("Anna Maria", ["kind", "red"], _, _, _)) = try #require(story.effects.first) else {

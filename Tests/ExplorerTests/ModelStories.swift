@@ -1,4 +1,5 @@
 import EngineAPI
+import Foundation
 import ImageCore
 import ScreenModel
 import Testing
@@ -74,6 +75,21 @@ import Testing
             #expect(story.screen.contains("· face 0.21 · KL") == (measured != nil))
             #expect(story.screen.contains("· face") == (measured != nil))
         }
+    }
+
+    @Test("figures of the passport that have no room are left out whole", arguments: [60, 80, 90, 100, 110, 130])
+    func wholeFigures(columns: Int) throws {
+        var description = TestSpace.description()
+        for axis in description.axes.indices { description.axes[axis].faceEffect = 0.25 }
+        var story = Story.opened(description, size: Size(columns: columns, rows: 30))
+        story.press("p")
+        let line = try #require(
+            story.screen.split(separator: "\n").first { $0.contains("effect 1.00") || $0.contains("effect 0.") })
+        let figures = try #require(line.range(of: "effect ")).lowerBound
+        let words = line[figures...].prefix { $0 != "│" }.trimmingCharacters(in: .whitespaces)
+        #expect(!words.contains("…") && words.contains(" · face 0.25"), "\(words)")
+        let measures = ["effect", "face", "KL", "variance"]
+        #expect(words.split(separator: "·").enumerated().allSatisfy { $1.contains(measures[$0] + " ") }, "\(words)")
     }
 
     @Test("a face of the passport is clicked: the axis goes there")

@@ -33,6 +33,14 @@ import Testing
         #expect(story.toast == "choose A and B first")
     }
 
+    @Test("what teaches is whole in small windows", arguments: [Size(columns: 60, rows: 20), Size(columns: 80, rows: 24)])
+    func teachesInSmallWindows(size: Size) {
+        var story = Story.opened(size: size)
+        story.press("3")
+        let words = story.screen.split(whereSeparator: { $0.isWhitespace || $0 == "│" }).joined(separator: " ")
+        #expect(words.contains("among People (2), on a Saved one (4) then the walk between them is drawn here"), "\(words)")
+    }
+
     @Test("two ends begin a walk with the prompt and seed in hand")
     func begins() throws {
         let story = Self.begun()

@@ -217,4 +217,37 @@ import Testing
         #expect(seeds.allSatisfy { (1...9999).contains($0) })
         #expect(Set(seeds).count > 150)
     }
+
+    @Test("a suggested name gives way to what is typed, takes a tag behind it, and is edited after any other key")
+    func suggestions() {
+        func typed(_ keys: [Key]) -> String {
+            var line = LineEditor(.keep, label: "save as", text: "sample 7431", isSuggestion: true)
+            for key in keys { _ = line.take(KeyEvent(key)) }
+            #expect(!line.isSuggestion)
+            return line.text
+        }
+        #expect(typed([.character("B"), .character("o")]) == "Bo")
+        #expect(typed([.character("#"), .character("x")]) == "sample 7431 #x")
+        #expect(typed([.character(" "), .character("#")]) == "sample 7431 #")
+        #expect(typed([.enter]) == "sample 7431")
+        #expect(typed([.backspace]) == "")
+        #expect(typed([.left, .character("8")]) == "sample 74381")
+        var line = LineEditor(.keep, label: "save as", text: "sample 7431", isSuggestion: true)
+        _ = line.take(KeyEvent(.character("w"), control: true))
+        #expect(line.text == "sample ")
+        #expect(!LineEditor(.keep, label: "save as", isSuggestion: true).isSuggestion)
+    }
+
+    @Test("long names are cut where they do not differ")
+    func shortNames() {
+        #expect(Format.shortName("sample 7431", to: 10) == "sampl…7431")
+        #expect(Format.shortName("p00001 → p00003 at 0.38", to: 13) == "p00001 … 0.38")
+        #expect(Format.shortName("Anna Maria Wilhelmine", to: 10) == "Anna Mari…")
+        #expect(Format.shortName("p00042", to: 10) == "p00042")
+        for columns in 0..<30 {
+            for name in ["sample 7431", "王王王王王王王 12", "p00001 → p00003 at 0.38"] {
+                #expect(TextWidth.columns(of: Format.shortName(name, to: columns)) <= columns)
+            }
+        }
+    }
 }

@@ -19,10 +19,13 @@ import Testing
         try await tmux.waitFor("Saved ─ 1 face")
         tmux.run(["resize-window", "-x", "90", "-y", "26"])
         try await tmux.waitFor("Saved ─ 1 face")
+        tmux.run(["resize-window", "-x", "120", "-y", "36"])
+        tmux.send("1")
+        try await tmux.waitFor("s seed")
         tmux.send("q")
         try await tmux.waitFor("ended with 0")
         let rest = tmux.screen().split(separator: "\n").filter { !$0.isEmpty }
-        #expect(!rest.contains { $0.contains("[?") || $0.contains("▀") }, "something is left: \(rest)")
+        #expect(!rest.contains { $0.contains("[?") || $0.contains("▀") || $0.contains("│") }, "something is left: \(rest)")
     }
 }
 

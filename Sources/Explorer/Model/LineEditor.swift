@@ -22,16 +22,20 @@ struct LineEditor: Sendable, Hashable {
     private(set) var characters: [Character]
     /// 0...characters.count
     private(set) var cursor: Int
+    /// Whether the text is one that is only suggested: what is typed takes its place, except a tag, which goes behind it; other keys make it
+    /// text like any other.
+    private(set) var isSuggestion: Bool
     /// What stood there before, for Esc of a filter that acts while it is typed.
     let original: String
 
-    init(_ purpose: Purpose, label: String, text: String = "", example: String = "") {
+    init(_ purpose: Purpose, label: String, text: String = "", example: String = "", isSuggestion: Bool = false) {
         self.purpose = purpose
         self.label = label
         self.example = example
         characters = Array(text)
         cursor = characters.count
         original = text
+        self.isSuggestion = isSuggestion && !text.isEmpty
     }
 
     var text: String { String(characters) }
@@ -40,6 +44,7 @@ struct LineEditor: Sendable, Hashable {
 
     /// Takes a key in: characters, Backspace, Del, ←→, Home, End, Ctrl-A, Ctrl-E, Ctrl-U (all), Ctrl-W (a word), Enter, Esc.
     mutating func take(_ event: KeyEvent) -> Outcome {
+        if isSuggestion { answerSuggestion(with: event) }
         if event.control {
             switch event.key {
             case .character("a"): cursor = 0
@@ -71,6 +76,19 @@ struct LineEditor: Sendable, Hashable {
         default: return .ignored
         }
         return .editing
+    }
+
+    private mutating func answerSuggestion(with event: KeyEvent) {
+        isSuggestion = false
+        guard !event.control, !event.alt else { return }
+        switch event.key {
+        case .character("#"): characters.append(" ")
+        case .character(" "), .enter, .escape: break
+        case .character(let character) where character.isNewline: break
+        case .character, .backspace, .delete: characters.removeAll()
+        default: break
+        }
+        cursor = characters.count
     }
 
     private mutating func removeBefore() {

@@ -32,10 +32,13 @@ extension ExplorerModel {
             return LineEditor(.findPeople, label: "find", text: people.query, example: "a name, a tag, glasses, male>0.5, -beard")
         case .findSaved: return LineEditor(.findSaved, label: "find", text: saved.query, example: "a name or a tag")
         case .keepNamed:
-            return LineEditor(.keep, label: "save as", text: faceInHand()?.name ?? "", example: "a name #tag #tag")
+            return LineEditor(
+                .keep, label: "save as", text: faceInHand()?.name ?? "", example: "a name #tag #tag", isSuggestion: true)
         case .keepDirection:
             guard let place = directions.selectedDirection else { return nil }
-            return LineEditor(.keepDirection, label: "keep as", text: index.description.directions[place].name, example: "a name")
+            return LineEditor(
+                .keepDirection, label: "keep as", text: index.description.directions[place].name, example: "a name",
+                isSuggestion: true)
         case .rename:
             guard case .favourite(let id) = saved.selectedItem, let favourite = favourite(id) else { return nil }
             let text = ([favourite.name] + favourite.tags.map { "#" + $0 }).joined(separator: " ")

@@ -1,3 +1,5 @@
+import ScreenModel
+
 /// Numbers as they are shown: fixed width, sign always there, no locale.
 enum Format {
     /// "1.25", "0.50"; digits behind the point 0...6.
@@ -85,5 +87,20 @@ enum Format {
         while let last = text.last, last == "-" || last == "." { text.removeLast() }
         while let first = text.first, first == "-" || first == "." { text.removeFirst() }
         return text.isEmpty ? "face" : String(text.prefix(80))
+    }
+
+    /// A name cut to a width: in the middle where it ends in a number, by which names of one kind differ, else at its end.
+    static func shortName(_ name: String, to columns: Int) -> String {
+        guard TextWidth.columns(of: name) > columns, columns >= 7, name.last?.isNumber == true else {
+            return TextWidth.truncate(name, to: columns)
+        }
+        // From the back, what fits into half of it.
+        var end = ""
+        for character in name.reversed() {
+            let longer = String(character) + end
+            if TextWidth.columns(of: longer) > columns / 2 - 1 { break }
+            end = longer
+        }
+        return TextWidth.truncate(name, to: columns - TextWidth.columns(of: end)) + end
     }
 }

@@ -82,7 +82,7 @@ extension ExplorerModel {
             if isSelected { drawSelection(around: face, in: cell, on: &canvas) }
             let caption = Rect(x: cell.x, y: cell.y + layout.face.rows, columns: cell.columns, rows: 1)
             // A column stays free, or long names would run into one another.
-            let words = TextWidth.truncate(name(of: item), to: max(1, cell.columns - 1))
+            let words = Format.shortName(name(of: item), to: max(1, cell.columns - 1))
             canvas.centred(words, in: caption, row: 0, isSelected ? .accent : .text, bold: isSelected)
             drawMarks(item, in: Rect(x: cell.x, y: caption.y + 1, columns: cell.columns, rows: 1), screen, on: &canvas)
         }

@@ -115,10 +115,10 @@ extension ExplorerModel {
                 words, in: inner, row: middle - 2 + place, end(name) == nil ? .dim : name == .a ? .endA : .endB,
                 bold: end(name) != nil)
         }
-        canvas.centred(
-            "\(key(.setA)) and \(key(.setB)) make a face an end: in Explore (\(key(.showExplore))), among People (\(key(.showPeople))), on a Saved one (\(key(.showSaved)))",
-            in: inner, row: middle + 1, .dim)
-        canvas.centred("then the walk between them is drawn here", in: inner, row: middle + 2, .dim)
+        let teaching =
+            "\(key(.setA)) and \(key(.setB)) make a face an end: in Explore (\(key(.showExplore))), among People (\(key(.showPeople))), on a Saved one (\(key(.showSaved)))"
+        let lines = TextWidth.wrap(teaching, to: inner.columns - 2) + ["then the walk between them is drawn here"]
+        for (place, line) in lines.enumerated() { canvas.centred(line, in: inner, row: middle + 1 + place, .dim) }
         for (name, rect) in [(EndName.a, layout.a), (.b, layout.b)] {
             if let key = end(name)?.picture, pictures.contains(key), showsPictures,
                 rect.maxY <= inner.y + middle - 2 || rect.maxX < inner.x + inner.columns / 2 - 42

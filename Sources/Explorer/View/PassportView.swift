@@ -47,11 +47,18 @@ extension ExplorerModel {
         _ axis: AxisDescription, _ passport: Passport, on canvas: inout Canvas, in rect: Rect, _ index: SpaceIndex
     ) {
         guard rect.rows > 0 else { return }
-        let face = axis.faceEffect.map { " · face \(Format.fixed($0, 2))" } ?? ""
-        let kl = index.hasPrior ? " · KL \(Format.fixed(axis.kl, 2)) nats" : ""
-        let others = "\(face)\(kl) · variance \(Format.fixed(axis.variance, 2))"
-        var words = "effect \(Format.fixed(axis.effect, 2)) of the strongest\(others)"
-        if TextWidth.columns(of: words) > rect.columns { words = "effect \(Format.fixed(axis.effect, 2))\(others)" }
+        var facts = [
+            axis.faceEffect.map { "face \(Format.fixed($0, 2))" }, index.hasPrior ? "KL \(Format.fixed(axis.kl, 2)) nats" : nil,
+        ]
+        .compactMap(\.self)
+        facts.append("variance \(Format.fixed(axis.variance, 2))")
+        let effect = "effect \(Format.fixed(axis.effect, 2))"
+        var words = ([effect + " of the strongest"] + facts).joined(separator: " · ")
+        // What has no room is left out whole, the last first: all of it stands in the list too.
+        while TextWidth.columns(of: words) > rect.columns, !facts.isEmpty {
+            words = ([effect] + facts).joined(separator: " · ")
+            facts.removeLast()
+        }
         if !axis.isActive { words = "silent: moving it changes nothing · KL \(Format.fixed(axis.kl, 3)) nats" }
         canvas.field(words, x: rect.x, y: rect.y, columns: rect.columns, axis.isActive ? .text : .warning, clip: rect)
         // Where the people lie, with the prior below for comparison, beside what goes along with the axis.

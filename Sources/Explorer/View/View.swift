@@ -173,6 +173,7 @@ extension ExplorerModel {
             canvas.field(editor.example, x: x + 1, y: row, columns: max(0, room - 1), .dim)
         } else {
             canvas.field(text, x: x, y: row, columns: room)
+            if editor.isSuggestion { canvas.text(text, x: x, y: row, selected: true) }
         }
         if trailingWidth > 0 { canvas.text(trailing, x: columns - trailingWidth + 2, y: row, .dim) }
         canvas.cursor = Point(x: min(columns - 1, x + cursor), y: row)

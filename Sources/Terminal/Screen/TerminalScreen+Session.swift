@@ -99,7 +99,8 @@ extension TerminalScreen {
             pictures.stop(within: 1000)
             // Some terminals keep pixels when the other screen comes back.
             if !pictures.coveredCells.isEmpty { erase(pictures.coveredCells) }
-            tell(Self.mouseOff(options))
+            // An enlarged tmux leaves lines that reach the edge on the shell's screen unless they are erased.
+            tell(Self.mouseOff(options) + "\u{1b}[m\u{1b}[2J")
             if asksQuestions, probe != .notAsked, !ProcessSignals.hasAbandonedTerminal { settle() }
         }
         curses.leave()
