@@ -26,6 +26,13 @@ import Testing
         try await tmux.waitFor("ended with 0")
         let rest = tmux.screen().split(separator: "\n").filter { !$0.isEmpty }
         #expect(!rest.contains { $0.contains("[?") || $0.contains("▀") || $0.contains("│") }, "something is left: \(rest)")
+        tmux.end()
+        var patience = 100
+        while tmux.isRunning, patience > 0 {
+            try await Task.sleep(for: .milliseconds(50))
+            patience -= 1
+        }
+        #expect(!tmux.isRunning, "the server outlives its test")
     }
 }
 
@@ -73,7 +80,9 @@ final class Tmux: Sendable {
 
     func send(_ keys: String...) { run(["send-keys"] + keys) }
     func screen() -> String { run(["capture-pane", "-p"]) }
-    func end() { run(["kill-server"]) }
+    /// A server without a session ends; `kill-server` would be a signal, which the server may have inherited blocked.
+    func end() { run(["kill-session"]) }
+    var isRunning: Bool { !run(["display-message", "-p", "here"]).isEmpty }
 
     func waitFor(_ words: String, timeout: Duration = .seconds(90)) async throws {
         let end = ContinuousClock.now + timeout
