@@ -51,6 +51,10 @@ import Testing
         ErrorCase(
             arguments: "render --base --out a.png --guidance nan", expected: "w2w render: '--guidance nan' is outside 0 to 50."),
         ErrorCase(
+            arguments: "render --base --out a.png --guidance-interval 900..0",
+            expected: "w2w render: The value '900..0' is invalid for '--guidance-interval <a..b>': It should be two time steps, "
+                + "the lower one first, such as 0..900."),
+        ErrorCase(
             arguments: "render --base --out a.png --width 100",
             expected: "w2w render: '--width 100' is not a size: 32 to 2048 pixels, divisible by 8."),
         ErrorCase(

@@ -45,7 +45,8 @@ struct RenderCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Guidance only while the training time step lies between these two; faster, and no longer exact.", valueName: "a..b"))
+            "Guidance only while the training time step lies between these two; faster, and no longer exact.", valueName: "a..b"),
+        transform: TimestepInterval.init)
     var guidanceInterval: TimestepInterval?
 
     @Option(help: "Arithmetic of large models: f32 draws what diffusers draws, fast takes half the memory.")

@@ -35,14 +35,15 @@ struct InjectionOptions: ParsableArguments {
 }
 
 /// Two time steps as `a..b`.
-struct TimestepInterval: ExpressibleByArgument {
+struct TimestepInterval {
     let range: ClosedRange<Int>
 
-    init?(argument: String) {
+    /// - Throws: `ValidationError` with what is expected.
+    init(_ argument: String) throws {
         let ends = argument.split(separator: ".", omittingEmptySubsequences: true).map(String.init)
         guard argument.contains(".."), ends.count == 2, let low = Int(ends[0]), let high = Int(ends[1]),
             (0...1000).contains(low), (low...1000).contains(high)
-        else { return nil }
+        else { throw ValidationError("It should be two time steps, the lower one first, such as 0..900.") }
         range = low...high
     }
 }
