@@ -55,9 +55,10 @@ extension ExplorerModel {
         let effect = "effect \(Format.fixed(axis.effect, 2))"
         var words = ([effect + " of the strongest"] + facts).joined(separator: " · ")
         // What has no room is left out whole, the last first: all of it stands in the list too.
-        while TextWidth.columns(of: words) > rect.columns, !facts.isEmpty {
-            words = ([effect] + facts).joined(separator: " · ")
-            facts.removeLast()
+        var told = facts.count
+        while TextWidth.columns(of: words) > rect.columns, told >= 0 {
+            words = ([effect] + facts.prefix(told)).joined(separator: " · ")
+            told -= 1
         }
         if !axis.isActive { words = "silent: moving it changes nothing · KL \(Format.fixed(axis.kl, 3)) nats" }
         canvas.field(words, x: rect.x, y: rect.y, columns: rect.columns, axis.isActive ? .text : .warning, clip: rect)
