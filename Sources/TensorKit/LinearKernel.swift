@@ -5,7 +5,7 @@ public final class LinearKernel {
     public var precision = Precision.f32 {
         didSet { if precision != oldValue { packed.removeAll() } }
     }
-    /// Overrides the choice between the ways of calculating: "float32", "panels", "bfloat16", "halfStored",
+    /// Overrides the choice between the ways of calculating: "float32", "panels", "strassen", "bfloat16", "halfStored",
     /// "widened", "half" or "brain"; for tests.
     public var arithmetic: String?
     /// By slot: a plan runs on one thread at a time.

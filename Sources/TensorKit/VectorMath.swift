@@ -14,6 +14,14 @@ extension UnsafeMutablePointer<Float> {
     @inline(__always)
     func lanes(_ index: Int) -> Lanes { UnsafeRawPointer(self + index).loadUnaligned(as: Lanes.self) }
 
+    /// Sixteen elements, `stride` from one to the next.
+    @inline(__always)
+    func lanes(apart stride: Int) -> Lanes {
+        var lanes = Lanes()
+        for i in 0..<16 { lanes[i] = self[i * stride] }
+        return lanes
+    }
+
     /// Sets sixteen elements from `index` on.
     @inline(__always)
     func store(_ lanes: Lanes, _ index: Int) { UnsafeMutableRawPointer(self + index).storeBytes(of: lanes, as: Lanes.self) }

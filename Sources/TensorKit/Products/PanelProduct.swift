@@ -35,6 +35,14 @@ struct PanelProduct {
         case rows(UnsafeMutablePointer<Float>, adding: UnsafeMutablePointer<Float>?)
         /// The first half of the outputs times the GELU of the second, rows of `outputs / 2` numbers; of an even number of panels.
         case gated(UnsafeMutablePointer<Float>)
+
+        /// Whether results of so many rows are better sent past the caches.
+        func isWorthStreaming(rows: Int, outputs: Int) -> Bool {
+            switch self {
+            case .rows(let y, _): y.isWorthStreaming(count: rows * outputs, rowLength: outputs)
+            case .gated(let y): y.isWorthStreaming(count: rows * outputs / 2, rowLength: outputs / 2)
+            }
+        }
     }
 
     /// Products with all rows.
@@ -55,11 +63,7 @@ struct PanelProduct {
         let pieces = PanelPieces(panels, source, rows: rows, isGated: isGated)
         let wordCount = pieces.bufferWords
         let size = wordCount + HalfTile.scratch / 2 + pieces.blockRows * 2 * WeightPanels.width
-        let streams =
-            switch target {
-            case .rows(let y, _): y.isWorthStreaming(count: rows * panels.outputs, rowLength: panels.outputs)
-            case .gated(let y): y.isWorthStreaming(count: rows * panels.outputs / 2, rowLength: panels.outputs / 2)
-            }
+        let streams = target.isWorthStreaming(rows: rows, outputs: panels.outputs)
         let scratch = Tensor(uninitialized: [parts, size])
         let buffers = scratch.pointer
         func work(_ part: Int, _ rows: Range<Int>, _ panels: Range<Int>) -> Work {

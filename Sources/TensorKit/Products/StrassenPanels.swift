@@ -1,6 +1,6 @@
 import COneDNN
 
-/// Weights for `StrassenProduct`: of each pair of panels what its seven products take, in the order of their use, a `chunk` of inputs at a time.
+/// Weights for `StrassenProduct`: of each pair of panels what its seven products take, in their order, a `chunk` of inputs at a time.
 struct StrassenPanels: Equatable {
     static let width = WeightPanels.width
     static let products = 7
@@ -62,8 +62,8 @@ struct StrassenPanels: Equatable {
                         read(partner * inputs..<(partner + 1) * inputs, right + i * stride)
                     }
                     for k in 0..<depth {
-                        let (b11, b12) = (Self.column(left + k, stride), Self.column(right + k, stride))
-                        let (b21, b22) = (Self.column(left + depth + k, stride), Self.column(right + depth + k, stride))
+                        let (b11, b12) = ((left + k).lanes(apart: stride), (right + k).lanes(apart: stride))
+                        let (b21, b22) = ((left + depth + k).lanes(apart: stride), (right + depth + k).lanes(apart: stride))
                         let t1 = b12 - b11
                         let t2 = b22 - t1
                         let within = 4 * (k % Self.chunk * Self.width + block)
@@ -82,12 +82,5 @@ struct StrassenPanels: Equatable {
                 }
             }
         }
-    }
-
-    /// A number of each of sixteen rows.
-    private static func column(_ first: UnsafeMutablePointer<Float>, _ stride: Int) -> Lanes {
-        var lanes = Lanes()
-        for i in 0..<16 { lanes[i] = first[i * stride] }
-        return lanes
     }
 }

@@ -15,6 +15,8 @@ import COneDNN
 ///     c12 = u + s4 b22 + s1 t1         v = u + s3 t3
 ///     c21 = v + a22 t4
 ///     c22 = v + s1 t1
+///
+/// Everywhere here the seven products come in this order: a11 b11, s2 t2, s3 t3, a12 b21, a22 t4, s4 b22, s1 t1.
 struct StrassenProduct {
     private static let width = StrassenPanels.width
 
@@ -47,11 +49,7 @@ struct StrassenProduct {
         let sums = Grid(rows: blockRows, width: panels.depth + 16)
         let products = Grid(rows: blockRows, width: Self.width)
         let scratch = Tensor(uninitialized: [parts, 4 * sums.count + StrassenPanels.products * products.count])
-        let streams =
-            switch target {
-            case .rows(let y, _): y.isWorthStreaming(count: rows * panels.outputs, rowLength: panels.outputs)
-            case .gated(let y): y.isWorthStreaming(count: rows * panels.outputs / 2, rowLength: panels.outputs / 2)
-            }
+        let streams = target.isWorthStreaming(rows: rows, outputs: panels.outputs)
         Parallel.run(parts) { part in
             let buffer = scratch.pointer + part * (scratch.count / parts)
             let work = Work(
@@ -86,7 +84,7 @@ struct StrassenProduct {
         let sums, products: Grid
         /// s1, s2, s3, s4
         let s: UnsafeMutablePointer<Float>
-        /// The seven products with a pair of panels.
+        /// The seven products with a pair of panels, in their order.
         let q: UnsafeMutablePointer<Float>
     }
 

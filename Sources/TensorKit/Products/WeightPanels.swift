@@ -124,8 +124,7 @@ struct WeightPanels: Equatable {
             let to = panel + (tap * channels + channel) * Self.width * kept.bytes
             let source = rows + element
             for block in 0..<Self.width / 16 {
-                var lanes = Lanes()
-                for i in 0..<16 { lanes[i] = source[(block * 16 + i) * stride] }
+                let lanes = (source + block * 16 * stride).lanes(apart: stride)
                 if kept == .float32 {
                     (to + block * 64).storeBytes(of: lanes, as: Lanes.self)
                 } else {
@@ -144,12 +143,8 @@ struct WeightPanels: Equatable {
                 let source = rows + channel * taps + tap
                 let to = panel + (tap * channels + first / taps + channel) * Self.width * 2
                 for block in 0..<Self.width / 16 {
-                    var (even, odd) = (Lanes(), Lanes())
-                    for i in 0..<16 {
-                        let at = (block * 16 + i) * stride
-                        even[i] = source[at]
-                        odd[i] = source[at + taps]
-                    }
+                    let first = source + block * 16 * stride
+                    let (even, odd) = (first.lanes(apart: stride), (first + taps).lanes(apart: stride))
                     (to + block * 64).storeBytes(of: BrainMath.pairs(even, odd), as: Words.self)
                 }
             }

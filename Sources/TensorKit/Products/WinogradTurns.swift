@@ -93,9 +93,7 @@ enum WinogradTurns: Int {
         _ source: UnsafeMutablePointer<Float>, _ apart: Int, _ target: UnsafeMutablePointer<Float>
     ) {
         turnKernels { place in
-            var lanes = Lanes()
-            for i in 0..<16 { lanes[i] = source[i * apart + place] }
-            return lanes
+            (source + place).lanes(apart: apart)
         } _: { place, lanes in
             target.store(lanes, place * 16)
         }
