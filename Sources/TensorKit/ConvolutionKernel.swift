@@ -32,6 +32,8 @@ public enum ConvolutionAlgorithm: String, Sendable {
     case turning
     /// `winograd2` with such weights.
     case turning2
+    /// `turning` with products made where the weights are turned: for few tiles (`TurningTile`).
+    case turningInRegisters
     /// `brainWinograd` with such weights.
     case brainTurning
     /// `brainWinograd2` with such weights.
@@ -53,7 +55,7 @@ public enum ConvolutionAlgorithm: String, Sendable {
         case .halfWinograd2: (.binary16, .two)
         case .brainWinograd, .brainTurning: (.bfloat16, .four)
         case .brainWinograd2, .brainTurning2: (.bfloat16, .two)
-        case .winograd, .turning: (.float32, .four)
+        case .winograd, .turning, .turningInRegisters: (.float32, .four)
         case .winograd2, .turning2: (.float32, .two)
         default: nil
         }
@@ -61,7 +63,7 @@ public enum ConvolutionAlgorithm: String, Sendable {
     /// Whether the weights of Winograd's filtering are turned at use.
     var turnsKernels: Bool {
         switch self {
-        case .turning, .turning2, .brainTurning, .brainTurning2: true
+        case .turning, .turning2, .turningInRegisters, .brainTurning, .brainTurning2: true
         default: false
         }
     }
@@ -230,7 +232,7 @@ public final class ConvolutionKernel {
                 ? [.direct]
                 : !hasManyRows ? [.bfloat16, .halfStored] : [LinearKernel.fastestProducts == .bfloat16 ? .bfloat16 : .widened]
         if !isHalf && !hasHalfProducts && !hasManyRows && weights >= Self.largeCount { list.append(.panels) }
-        if geometry.isWinogradable && positions >= Self.fewestPositions {
+        if geometry.isWinogradable && positions >= Self.tilePositions {
             let products = number ?? (isHalf && !hasManyRows ? nil : .float32)
             if let products, let filtering = winograd(input, products, weights: weights, isHalf: isHalf) {
                 list.append(filtering)
@@ -251,6 +253,15 @@ public final class ConvolutionKernel {
         // Turning weights at use costs what a few tiles cost; up to some twenty tiles that is less than turned ones cost from memory. F(2 x 2) turns
         // with less work: for the fewest.
         let turnsAtUse = tiles <= 24 || !isFour
+        // Of bfloat16 numbers only where one tile waits for memory anyway: their products are too fast for it.
+        let mostInRegisters =
+            switch products {
+            case .float32: 4
+            case .bfloat16: 1
+            case .binary16: 0
+            }
+        if Precision.hasWideVectors && tiles <= mostInRegisters { return .turningInRegisters }
+        guard positions >= Self.fewestPositions else { return nil }
         switch products {
         case .binary16: return positions < winogradFrom ? nil : isFour ? .halfWinograd : .halfWinograd2
         case .bfloat16: return !turnsAtUse ? .brainWinograd : tiles < 16 ? .brainTurning2 : .brainTurning
@@ -264,6 +275,8 @@ public final class ConvolutionKernel {
     public static let manyRows = 256
     /// From this number of positions on Winograd's algorithms can be faster than direct products.
     public static let fewestPositions = 64
+    /// Results of a tile: with fewer positions there is nothing to filter.
+    private static let tilePositions = 16
     /// Whether a weight is kept in bfloat16 where that is allowed: large ones, unless the numbers that go through the layer are many times more.
     static func isWorthHalving(_ weights: Int, numbers: Int) -> Bool {
         Precision.hasBrainFloat && weights >= 1 << 16 && numbers < 4 * weights

@@ -28,7 +28,7 @@ public final class KernelLedger: Sendable {
     /// What the trials depend on; a file of another machine or version is not used.
     private static let machine: String = {
         let environment = ComputeEnvironment.current
-        return "w2w 9, oneDNN \(environment.oneDNNVersion), \(environment.instructionSet), "
+        return "w2w 10, oneDNN \(environment.oneDNNVersion), \(environment.instructionSet), "
             + "\(environment.threads) threads, \(environment.processor)"
     }()
 

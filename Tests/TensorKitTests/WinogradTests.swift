@@ -7,14 +7,13 @@ import Testing
 @Suite struct WinogradTests {
     static let sizes = [
         ConvolutionAlgorithm.winograd, .winograd2, .halfWinograd, .halfWinograd2, .brainWinograd, .brainWinograd2, .turning,
-        .turning2, .brainTurning,
-        .brainTurning2,
+        .turning2, .turningInRegisters, .brainTurning, .brainTurning2,
     ]
 
     /// Rounding shows up to four times as much as in direct products of sixteen-bit numbers. A tap or channel that is left out shows more.
     static func tolerance(_ algorithm: ConvolutionAlgorithm) -> Float {
         switch algorithm {
-        case .winograd, .turning: 1e-5
+        case .winograd, .turning, .turningInRegisters: 1e-5
         case .winograd2, .turning2: 5e-6
         case .halfWinograd: 1.5e-2
         case .brainWinograd, .brainTurning: 2.5e-2
@@ -31,12 +30,17 @@ import Testing
         return kernel
     }
 
+    /// Outputs of a panel, which has a factor of its own.
+    static func width(_ algorithm: ConvolutionAlgorithm) -> Int {
+        algorithm == .turningInRegisters ? 16 : WeightPanels.width
+    }
+
     /// Whole and partial tiles, one and several blocks of them, tiles split over threads (many) and panels split (few), channels in one and
     /// in two pieces.
     @Test(
         arguments: [
             ([1, 4, 4, 64], 64), ([2, 5, 7, 32], 128), ([1, 1, 1, 16], 64), ([1, 33, 29, 48], 64), ([3, 40, 44, 16], 64),
-            ([2, 9, 6, 320], 192), ([1, 30, 34, 32], 320), ([1, 2, 53, 528], 64),
+            ([2, 9, 6, 320], 192), ([1, 30, 34, 32], 320), ([1, 2, 53, 528], 64), ([2, 4, 3, 48], 64), ([1, 3, 10, 80], 128),
         ] as [([Int], Int)], sizes)
     func agreesWithTheLoops(_ shape: ([Int], Int), _ algorithm: ConvolutionAlgorithm) {
         let (input, outputs) = shape
@@ -59,10 +63,10 @@ import Testing
                 x, weight: weight, bias: nil, geometry: kernel.geometry), tolerance: Self.tolerance(algorithm),
             "\(input) without bias")
         let perKernel = algorithm.turnsKernels ? 9 * 4 : algorithm.winograd.map { $0.number.bytes * $0.turns.places } ?? 0
-        #expect(kernel.layoutBytes == perKernel * input[3] * outputs + 4 * outputs / WeightPanels.width)
+        #expect(kernel.layoutBytes == perKernel * input[3] * outputs + 4 * outputs / Self.width(algorithm))
     }
 
-    static let turning = [ConvolutionAlgorithm.turning, .turning2, .brainTurning, .brainTurning2]
+    static let turning = [ConvolutionAlgorithm.turning, .turning2, .turningInRegisters, .brainTurning, .brainTurning2]
 
     /// Kept in half precision, half-precision weights of all sizes give bit for bit what they give in float32.
     @Test(arguments: [Float(1e-6), 1, 3e4], turning) func halfWeightsAreKeptWithoutLoss(
@@ -89,7 +93,7 @@ import Testing
             kernel.forward(x, weight: weight, version: 0),
             PlainKernels.convolution(x, weight: weight, bias: nil, geometry: kernel.geometry),
             tolerance: max(1e-3, Self.tolerance(algorithm)), "\(size)")
-        #expect(kernel.layoutBytes == 9 * 2 * 64 * 64 + 4)
+        #expect(kernel.layoutBytes == 9 * 2 * 64 * 64 + 4 * 64 / Self.width(algorithm))
     }
 
     /// A result of more numbers than stay in the caches.

@@ -33,7 +33,8 @@ final class ConvolutionPlan {
         primitive?.implementation.appending(kept.isWidened ? ", widened" : "")
             ?? direct.map { "own \($0.number)" }
             ?? winograd.map {
-                "own \($0.layout.number), Winograd \($0.turns.results)\(key.algorithm.turnsKernels ? ", turning" : "")"
+                let turning = key.algorithm == .turningInRegisters ? ", turning in registers" : ", turning"
+                return "own \($0.layout.number), Winograd \($0.turns.results)\(key.algorithm.turnsKernels ? turning : "")"
             }
             ?? "panels in bfloat16"
     }
@@ -60,7 +61,9 @@ final class ConvolutionPlan {
             let (outputs, channels) = (geometry.outChannels, geometry.inChannels)
             let descriptor: DNN.Descriptor
             if key.algorithm.turnsKernels {
-                let form = KernelPanels(number, kept: key.keepsHalf ? .binary16 : .float32, outputs: outputs, channels: channels)
+                let form = KernelPanels(
+                    number, kept: key.keepsHalf ? .binary16 : .float32, outputs: outputs, channels: channels,
+                    width: key.algorithm == .turningInRegisters ? 16 : WeightPanels.width)
                 guard let form else { return nil }
                 (winograd, descriptor) = ((.kernels(form), turns), form.descriptor)
             } else {

@@ -3,8 +3,8 @@ import COneDNN
 /// Weights of 3x3 convolutions as a model has them, to be turned by `WinogradTurns` piece by piece while `Winograd` multiplies: where few tiles meet
 /// them, nine numbers come from memory faster than the sixteen or 36 that they become.
 ///
-/// For each 64 outputs a list: of each channel its nine positions, of each position the outputs' weights; of channels 2 i and 2 i + 1 side by side
-/// where pairs of bfloat16 numbers will be multiplied. Behind all panels a float32 number for each, by which its products are to be multiplied.
+/// For each panel of 64 outputs (or sixteen) a list: of each channel its nine positions, of each position the outputs' weights; of channels 2 i and
+/// 2 i + 1 side by side where pairs of bfloat16 numbers will be multiplied. Behind all panels a float32 number for each, by which its products are to be multiplied.
 struct KernelPanels: Equatable {
     private static let taps = 9
 
@@ -13,18 +13,20 @@ struct KernelPanels: Equatable {
     /// How weights are kept: `binary16` or `float32`.
     let kept: PanelNumber
     let outputs, channels: Int
+    /// Outputs of a panel: `WeightPanels.width`, or sixteen where they are turned in registers (`TurningTile`).
+    let width: Int
 
     /// nil where the outputs do not fill panels or the channels no vectors, and for other numbers.
-    init?(_ number: PanelNumber, kept: PanelNumber, outputs: Int, channels: Int) {
-        guard channels > 0, channels % 16 == 0, outputs > 0, outputs % WeightPanels.width == 0, number != .binary16,
-            kept != .bfloat16
+    init?(_ number: PanelNumber, kept: PanelNumber, outputs: Int, channels: Int, width: Int = WeightPanels.width) {
+        guard channels > 0, channels % 16 == 0, outputs > 0, outputs % width == 0, number != .binary16,
+            kept != .bfloat16, width == WeightPanels.width || (width == 16 && number == .float32)
         else { return nil }
-        (self.number, self.kept, self.outputs, self.channels) = (number, kept, outputs, channels)
+        (self.number, self.kept, self.outputs, self.channels, self.width) = (number, kept, outputs, channels, width)
     }
 
     /// How these panels are named among oneDNN's layouts; no other layout here has six dimensions.
     var descriptor: DNN.Descriptor {
-        DNN.descriptor([outputs, channels, 3, 3, number.rawValue, kept.rawValue], dnnl_abcdef, dnnl_f16)
+        DNN.descriptor([outputs, channels, Self.taps, width, number.rawValue, kept.rawValue], dnnl_abcdef, dnnl_f16)
     }
 
     /// nil for other layouts.
@@ -33,14 +35,14 @@ struct KernelPanels: Equatable {
         guard descriptor.data_type == dnnl_f16, descriptor.ndims == 6, let number = PanelNumber(rawValue: Int(d.4)),
             let kept = PanelNumber(rawValue: Int(d.5))
         else { return nil }
-        self.init(number, kept: kept, outputs: Int(d.0), channels: Int(d.1))
+        self.init(number, kept: kept, outputs: Int(d.0), channels: Int(d.1), width: Int(d.3))
     }
 
     private var weightBytes: Int { kept.bytes * Self.taps * channels * outputs }
     /// Of the panels and their factors.
-    var bytes: Int { weightBytes + 4 * (outputs / WeightPanels.width) }
+    var bytes: Int { weightBytes + 4 * (outputs / width) }
     /// Of a channel in a panel.
-    var channelBytes: Int { kept.bytes * Self.taps * WeightPanels.width }
+    var channelBytes: Int { kept.bytes * Self.taps * width }
 
     /// A panel's weights from a channel on, an even one.
     @inline(__always)
@@ -61,20 +63,20 @@ struct KernelPanels: Equatable {
     func fill(
         _ target: UnsafeMutableRawPointer, read: @escaping (_ range: Range<Int>, _ into: UnsafeMutablePointer<Float>) -> Void
     ) {
-        let (count, taps) = (outputs / WeightPanels.width, Self.taps)
+        let (count, taps) = (outputs / width, Self.taps)
         // Rows are padded apart, or all would fall on the same lines of the cache.
         let chunk = min(channels, 64)
         let stride = taps * chunk + 16
         let parts = min(count, Parallel.threads)
-        let scratch = Tensor(uninitialized: [parts, WeightPanels.width * stride])
+        let scratch = Tensor(uninitialized: [parts, width * stride])
         Parallel.run(parts) { part in
-            let rows = scratch.pointer + part * WeightPanels.width * stride
+            let rows = scratch.pointer + part * width * stride
             for panel in count * part / parts..<count * (part + 1) / parts {
                 func eachChunk(_ body: (_ first: Int, _ count: Int) -> Void) {
                     for first in Swift.stride(from: 0, to: channels, by: chunk) {
                         let inputs = min(chunk, channels - first)
-                        for row in 0..<WeightPanels.width {
-                            let start = ((panel * WeightPanels.width + row) * channels + first) * taps
+                        for row in 0..<width {
+                            let start = ((panel * width + row) * channels + first) * taps
                             read(start..<start + inputs * taps, rows + row * stride)
                         }
                         body(first, inputs)
@@ -84,7 +86,7 @@ struct KernelPanels: Equatable {
                 if kept == .binary16 {
                     var top: Float = 0
                     eachChunk { _, inputs in
-                        for row in 0..<WeightPanels.width {
+                        for row in 0..<width {
                             top = max(top, HalfMath.largest(rows + row * stride, count: inputs * taps))
                         }
                     }
@@ -115,7 +117,7 @@ struct KernelPanels: Equatable {
         for channel in 0..<count {
             for tap in 0..<Self.taps {
                 let source = rows + channel * channelApart + tap
-                for block in 0..<WeightPanels.width * (pairApart == nil ? 1 : 2) / 16 {
+                for block in 0..<width * (pairApart == nil ? 1 : 2) / 16 {
                     var lanes = Lanes()
                     for i in 0..<16 {
                         let place = block * 16 + i
@@ -132,7 +134,7 @@ struct KernelPanels: Equatable {
         }
     }
 
-    /// Turns some channels of a panel: for each place [channels, 64] float32 numbers or [channels / 2, 64] pairs of bfloat16 numbers.
+    /// Turns some channels of a panel of 64 outputs: for each place [channels, 64] float32 numbers or [channels / 2, 64] pairs of bfloat16 numbers.
     /// - Parameters:
     ///   - source: the panel's weights from the first of these channels on.
     ///   - count: number of channels, an even one.
@@ -211,19 +213,24 @@ struct KernelPanels: Equatable {
 }
 
 /// How a kernel's numbers are kept.
-private protocol KeptKernel {
+protocol KeptKernel {
+    static var bytes: Int { get }
     /// Sixteen of them.
     static func load(_ from: UnsafeRawPointer, _ index: Int) -> Lanes
 }
 
-private enum HalfKernel: KeptKernel {
+enum HalfKernel: KeptKernel {
+    static var bytes: Int { 2 }
+
     @_transparent
     static func load(_ from: UnsafeRawPointer, _ index: Int) -> Lanes {
         w2w_half_widen((from + 2 * index).loadUnaligned(as: SIMD16<UInt16>.self))
     }
 }
 
-private enum FloatKernel: KeptKernel {
+enum FloatKernel: KeptKernel {
+    static var bytes: Int { 4 }
+
     @_transparent
     static func load(_ from: UnsafeRawPointer, _ index: Int) -> Lanes { (from + 4 * index).loadUnaligned(as: Lanes.self) }
 }

@@ -7,8 +7,8 @@ struct Winograd {
     static let step = 32
     /// Numbers of the image are scaled to below this; turned, they stay below `PanelProduct.rowBound`.
     private static let imageBound: Float = 2
-    /// Tiles that are turned together at most.
-    private static let block = 48
+    /// Tiles of a thread that are turned together at most.
+    private static let block = 96
     /// Floats for one turn of sixteen channels or outputs.
     static let scratch = WinogradTurns.scratch
 
@@ -71,18 +71,14 @@ struct Winograd {
     }
 
     private func run() {
+        if case .kernels(let kernels) = layout, kernels.width < WeightPanels.width { return multiplyInRegisters(kernels) }
         let (threads, panelCount) = (Parallel.threads, outputs / WeightPanels.width)
         let size = max(turns.places * channels + Self.scratch, workSize + turnedWeightsSize)
-        // With many tiles each thread has some of them. Else all are turned first, then each thread multiplies with its own weights, so that these
-        // come from memory once.
-        let splitsTiles = tiles >= 2 * Self.block * threads || (tiles >= 24 * threads && panelCount % threads != 0)
-        var blocks = (tiles + Self.block - 1) / Self.block
-        if splitsTiles { blocks = (blocks + threads - 1) / threads * threads }
-        let held = splitsTiles ? Self.block : tiles
         let turnedSize = pieces * turns.places * apart(held) * number.bytes / 4
         let scratch = Tensor(uninitialized: [(splitsTiles ? threads : 1) * turnedSize + threads * size])
         let (turned, works) = (scratch.pointer, scratch.pointer + (splitsTiles ? threads : 1) * turnedSize)
         if splitsTiles {
+            let blocks = ((tiles + Self.block - 1) / Self.block + threads - 1) / threads * threads
             Parallel.run(threads) { part in
                 let (own, work) = (turned + part * turnedSize, works + part * size)
                 for block in blocks * part / threads..<blocks * (part + 1) / threads {
@@ -104,18 +100,12 @@ struct Winograd {
             switch layout {
             case .turned(let panels):
                 Parallel.run(threads) { part in
-                    for block in 0..<blocks {
-                        multiply(
-                            range(block, of: blocks), all, panels,
-                            panelCount * part / threads..<panelCount * (part + 1) / threads,
-                            works + part * size)
-                    }
+                    let own = panelCount * part / threads..<panelCount * (part + 1) / threads
+                    multiply(0..<tiles, all, panels, own, works + part * size)
                 }
             case .kernels(let kernels):
-                Parallel.share(panelCount * blocks, parts: threads) { part, take in
-                    while let item = take() {
-                        multiply(range(item % blocks, of: blocks), all, kernels, panel: item / blocks, works + part * size)
-                    }
+                Parallel.share(panelCount, parts: threads) { part, take in
+                    while let panel = take() { multiply(0..<tiles, all, kernels, panel: panel, works + part * size) }
                 }
             }
         }
@@ -147,11 +137,12 @@ struct Winograd {
     /// Channels that are multiplied together, but for the last ones: what stays in the first cache of turned weights, or what of them stays in the
     /// second where all places are turned first.
     private var depth: Int {
-        let most =
-            switch layout {
-            case .turned: PanelProduct.chunk(number)
-            case .kernels: Self.turnedBytes / (turns.places * WeightPanels.width * number.bytes)
-            }
+        let most: Int
+        switch layout {
+        case .turned: most = PanelProduct.chunk(number)
+        case .kernels(let kernels) where kernels.width < WeightPanels.width: return TurningTile.depth
+        case .kernels: most = Self.turnedBytes / (turns.places * WeightPanels.width * number.bytes)
+        }
         let pieces = (channels + most - 1) / most
         return (channels / 16 + pieces - 1) / pieces * 16
     }
@@ -173,6 +164,16 @@ struct Winograd {
     /// Bytes from one of their places to the next.
     private var turnedWeightsApart: Int { depth * WeightPanels.width * number.bytes + 64 }
 
+    /// With many tiles each thread has some of them. Else all are turned first, then each thread multiplies with its own weights, so that these come
+    /// from memory, and are turned, once.
+    private var splitsTiles: Bool {
+        let threads = Parallel.threads
+        return tiles >= Self.block * threads || (tiles >= 24 * threads && outputs / WeightPanels.width % threads != 0)
+    }
+
+    /// Tiles that are multiplied together at most.
+    private var held: Int { splitsTiles ? Self.block : tiles }
+
     /// Blocks of equal numbers of tiles in fours, but for the last.
     private func range(_ block: Int, of blocks: Int) -> Range<Int> {
         let fours = (tiles + 3) / 4
@@ -181,13 +182,13 @@ struct Winograd {
 
     /// Panels whose results are held together before they are turned back: as many as about a megabyte holds.
     private var group: Int {
-        min(outputs / WeightPanels.width, max(1, (5 << 18) / (turns.places * min(tiles, Self.block) * WeightPanels.width * 4)))
+        min(outputs / WeightPanels.width, max(1, (5 << 18) / (turns.places * held * WeightPanels.width * 4)))
     }
 
     /// Floats for a turn, doubled words of rows, sums of a tile and results.
     private var workSize: Int {
         Self.scratch + HalfTile.scratch / 2
-            + min(tiles, Self.block) * (PanelProduct.rowStride + turns.places * group * WeightPanels.width) + 16 * turns.places
+            + held * (PanelProduct.rowStride + turns.places * group * WeightPanels.width) + 16 * turns.places
     }
 
     private func place(_ tile: Int) -> (sample: Int, row: Int, column: Int) {
@@ -223,7 +224,7 @@ struct Winograd {
         }
     }
 
-    /// The results of at most `block` tiles in some panels.
+    /// The results of at most `held` tiles in some panels.
     private func multiply(
         _ range: Range<Int>, _ turned: Turned, _ panels: WeightPanels, _ allPanels: Range<Int>,
         _ work: UnsafeMutablePointer<Float>
@@ -288,7 +289,7 @@ struct Winograd {
         if streams { w2w_stream_end() }
     }
 
-    /// The results of at most `block` tiles in one panel, whose weights are turned for it.
+    /// The results of at most `held` tiles in one panel, whose weights are turned for it.
     private func multiply(
         _ range: Range<Int>, _ turned: Turned, _ kernels: KernelPanels, panel: Int,
         _ work: UnsafeMutablePointer<Float>
@@ -331,6 +332,59 @@ struct Winograd {
                 count: columns, factor: factor, work)
         }
         if streams { w2w_stream_end() }
+    }
+
+    /// All results, with kernels that are turned in registers.
+    private func multiplyInRegisters(_ kernels: KernelPanels) {
+        let (threads, width) = (Parallel.threads, kernels.width)
+        let fours = stride(from: 0, to: tiles, by: 4).map { $0..<min(tiles, $0 + 4) }
+        let (numberCount, sumCount) = (pieces * turns.places * TurningTile.apart(4), turns.places * 4 * width)
+        let size = Self.scratch + max(turns.places * channels, fours.count * sumCount)
+        let scratch = Tensor(uninitialized: [fours.count * numberCount + threads * size])
+        let works = scratch.pointer + fours.count * numberCount
+        let turned = fours.enumerated().map { index, four in
+            Turned(
+                numbers: scratch.pointer + index * numberCount, bytes: number.bytes, first: four.lowerBound,
+                apart: TurningTile.apart(four.count), places: turns.places, depth: depth)
+        }
+        Parallel.run(threads) { part in
+            for tile in tiles * part / threads..<tiles * (part + 1) / threads {
+                turn(tile..<tile + 1, into: turned[tile / 4], works + part * size)
+            }
+        }
+        if let last = fours.last, TurningTile.held(last.count) > last.count {
+            for place in 0..<pieces * turns.places {
+                let row = turned[fours.count - 1].at(0, place, last.upperBound)
+                row.initializeMemory(as: Float.self, repeating: 0, count: depth)
+            }
+        }
+        Parallel.share(outputs / width, parts: threads) { part, take in
+            let work = works + part * size
+            let sums = work + Self.scratch
+            while let panel = take() {
+                sums.update(repeating: 0, count: fours.count * sumCount)
+                for piece in 0..<pieces {
+                    let inputs = min(depth, channels - piece * depth)
+                    let source = kernels.panel(panel, from: piece * depth, in: weights)
+                    let isLast = panel + 1 == outputs / width && piece + 1 == pieces
+                    let next = isLast ? nil : UnsafeRawPointer(source + inputs * kernels.channelBytes)
+                    for (index, four) in fours.enumerated() {
+                        let numbers = turned[index].at(piece, 0, four.lowerBound).assumingMemoryBound(to: Float.self)
+                        TurningTile.add(
+                            four.count, numbers, source, kept: kernels.kept, channels: inputs, to: sums + index * sumCount,
+                            ahead: index == 0 ? next : nil)
+                    }
+                }
+                for tile in 0..<tiles {
+                    let four = fours[tile / 4]
+                    finish(
+                        tile, sums + tile / 4 * sumCount + tile % 4 * width, apart: TurningTile.held(four.count) * width,
+                        column: panel * width, count: width, factor: kernels.factor(panel, in: weights), work)
+                }
+            }
+            if streams { w2w_stream_end() }
+        }
+        withExtendedLifetime(scratch) {}
     }
 
     /// Words as `HalfTile` takes them of some channels of some tiles.

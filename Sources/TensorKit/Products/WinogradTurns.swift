@@ -145,13 +145,13 @@ enum WinogradTurns: Int {
     }
 
     /// A row or column of what a kernel is turned into; n = 2 has four of them.
-    private struct TurnedRow {
+    struct TurnedRow {
         let a, b, c, d, e, f: Lanes
     }
 
     /// G w: the kernel's polynomial at the points; of n = 2 divided by what the others' product is there.
     @_transparent
-    private func turnKernel(_ w0: Lanes, _ w1: Lanes, _ w2: Lanes) -> TurnedRow {
+    func turnKernel(_ w0: Lanes, _ w1: Lanes, _ w2: Lanes) -> TurnedRow {
         switch self {
         case .two:
             let (even, odd) = ((w0 + w2) * 0.5, w1 * 0.5)
