@@ -199,7 +199,7 @@ public final class ConvolutionKernel {
             packed.trying {
                 name = KernelLedger.shared.choice(
                     "conv \(geometry.inChannels)>\(geometry.outChannels) \(geometry.kernelHeight)x\(geometry.kernelWidth)/\(geometry.stride) "
-                        + "\(input[0])x\(input[1])x\(input[2]) \(precision.rawValue)",
+                        + "\(input[0])x\(input[1])x\(input[2]) \(precision.rawValue)\(isHalf ? " of half" : "")",
                     among: candidates.map(\.rawValue),
                     make: { ConvolutionAlgorithm(rawValue: $0).flatMap(made) }, run: trial)
                 return ConvolutionAlgorithm(rawValue: name).flatMap(made)?.kept.layout

@@ -172,7 +172,8 @@ public final class LinearKernel {
         var chosen = candidates[0]
         packed.trying {
             let name = KernelLedger.shared.choice(
-                "linear \(rows) x \(inFeatures)>\(outFeatures) \(precision.rawValue)", among: candidates.map(\.rawValue),
+                "linear \(rows) x \(inFeatures)>\(outFeatures) \(precision.rawValue)\(key.keepsHalf ? " of half" : "")",
+                among: candidates.map(\.rawValue),
                 make: { LinearPlan.Arithmetic(rawValue: $0).flatMap(made) }, run: trial)
             chosen = LinearPlan.Arithmetic(rawValue: name) ?? .float32
             return made(chosen)?.kept.layout
