@@ -250,9 +250,9 @@ public final class ConvolutionKernel {
             ? (input[1] * input[2] < 1024 ? 8 << 20 : 16 << 20) : positions < 1024 ? 4 << 20 : isHalf ? 6 << 20 : 8 << 20
         let isFour = positions >= Self.manyRows && positions >= winogradFrom && weights <= most
         let tiles = input[0] * ((input[1] + 3) / 4) * ((input[2] + 3) / 4)
-        // Turning weights at use costs what a few tiles cost; up to some twenty tiles that is less than turned ones cost from memory. F(2 x 2) turns
-        // with less work: for the fewest.
-        let turnsAtUse = tiles <= 24 || !isFour
+        // Turning weights at use costs what a few tiles cost; up to some number of tiles that is less than turned ones cost from memory. F(2 x 2)
+        // turns with less work: for the fewest.
+        let turnsAtUse = tiles <= (products == .float32 ? 160 : 24) || !isFour
         // Of bfloat16 numbers only where one tile waits for memory anyway: their products are too fast for it.
         let mostInRegisters =
             switch products {

@@ -43,8 +43,9 @@ import Testing
     /// bfloat16 products.
     @Test(
         arguments: [
-            (64, 1, (3.36, 2.86, 1.71)), (128, 1, (3.37, 2.19, 1.71)), (256, 1, (3.67, 2.20, 1.83)), (256, 2, (3.98, 2.56, 2.08)),
-            (512, 1, (4.49, 3.47, 2.25)), (512, 2, (4.60, 3.58, 2.39)), (768, 1, (4.62, 3.60, 2.41)),
+            (64, 1, (3.40, 2.89, 1.71)), (128, 1, (3.44, 2.26, 1.71)), (256, 1, (3.52, 2.02, 1.83)),
+            (256, 2, (3.56, 2.05, 2.08)), (256, 8, (4.22, 3.08, 2.31)), (512, 1, (4.08, 2.99, 2.25)),
+            (512, 2, (4.16, 3.06, 2.39)), (768, 1, (4.18, 3.09, 2.41)),
         ])
     func itIsAtMostASixthAboveWhatWasMeasured(side: Int, samples: Int, measured: (Double, Double, Double)) throws {
         let down = #"["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"]"#

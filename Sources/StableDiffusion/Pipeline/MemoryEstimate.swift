@@ -34,7 +34,7 @@ struct MemoryEstimate {
         let bytesPerWeight =
             isHalved
             ? (Precision.hasHalfProducts ? [2, 2.2, 2.8, 2.8, 3.05] : [2, 2, 2.36, 2.56])
-            : isHalf && Precision.hasWideVectors ? [3.4, 2.65, 2.9, 3.95] : [4, 4, 4.55, 5.1]
+            : isHalf && Precision.hasWideVectors ? [3.4, 2.65, 2.4, 3.35] : [4, 4.02, 4.12, 4.62]
         weights = Int(Double(unet.parameterCount) * bytesPerWeight[min(large, bytesPerWeight.count - 1)])
         // Half of the image VAE is the decoder.
         decoderWeights = Int(Double(vae.parameterCount) * (isHalved ? 4 : 8.6))
