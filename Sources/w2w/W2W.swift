@@ -1,4 +1,5 @@
 import ArgumentParser
+import EngineAPI
 
 /// The command line's root; `w2w` alone opens the explorer.
 struct W2W: ParsableCommand {
@@ -17,7 +18,7 @@ struct W2W: ParsableCommand {
               w2w morph p00042 people/001.z --out walk.gif    walk between two
               w2w probe                                       what this machine can do
             """,
-        version: "0.1.0",
+        version: Release.version,
         subcommands: [
             ExploreCommand.self, RenderCommand.self, SampleCommand.self, MorphCommand.self, TrainCommand.self, PCACommand.self,
             DirectionsCommand.self, EditCommand.self, EncodeCommand.self, DecodeCommand.self, ImportCommand.self,

@@ -181,6 +181,11 @@ import Testing
         }
         #expect(frames.count == 16)
         #expect(animation.path == "p00001-p00002.gif")
+        // Word for word what `w2w morph` writes, of the walk that was drawn.
+        let walk = try #require(story.model.morph.request)
+        let texts = PictureMetadata.texts(for: walk, from: "p00001", to: "p00002", in: TestSpace.description())
+        #expect(strip.metadata == texts && animation.metadata == texts)
+        #expect(texts.contains(PNGText(keyword: "Title", text: "p00001 to p00002, slerp, 9 frames")))
     }
 
     @Test("Esc stops the walk and keeps what is there; a failure is told with what to do")

@@ -1,4 +1,5 @@
 import EngineAPI
+import Foundation
 import ImageCore
 import ScreenModel
 import Testing
@@ -276,11 +277,28 @@ import Testing
         }
         #expect(image == TestSpace.picture(128, side: 128))
         #expect(request.path == "p00001.png")
-        #expect(request.metadata.contains { $0.keyword == "w2w:settings" && $0.text.contains("seed: 88") })
+        let description = TestSpace.description()
+        let drawn = RenderRequest(
+            subject: .code(description.identities.code(at: 0)), settings: description.defaults)
+        // Word for word what the commands write.
+        #expect(
+            try request.metadata == PictureMetadata.texts(for: drawn, in: description, name: "p00001", lineage: ["p00001"]))
+        #expect(request.metadata.contains(PNGText(keyword: "w2w:seed", text: "88")))
         story.send(.exported(path: "p00001-2.png"))
         #expect(story.toast == "wrote p00001-2.png")
         story.press(.right)
         story.press("e")
         #expect(story.toast == "the picture is not finished yet")
+        story.finishPreview()
+        story.press("e")
+        story.press(.enter)
+        guard case .export(let changed) = try #require(story.effects.first) else {
+            Issue.record("nothing is exported")
+            return
+        }
+        let record = try #require(changed.metadata.first { $0.keyword == CodeRecord.keyword }?.text)
+        let read = try JSONDecoder().decode(CodeRecord.self, from: Data(record.utf8))
+        #expect(read.name == "p00001 + 1" && read.lineage?.count == 2 && read.lineage?.first == "p00001")
+        #expect(read.settings == description.defaults && read.model == .vae)
     }
 }

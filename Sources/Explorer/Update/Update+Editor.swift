@@ -178,20 +178,23 @@ extension ExplorerModel {
         var path = path
         let hasExtension = (path.split(separator: "/").last ?? "").contains(".")
         let content: ExportRequest.Content
+        let texts: [PNGText]
         switch kind {
         case .picture:
             guard let face = faceInHand(), let image = face.picture.flatMap({ pictures.image($0) }) else {
                 return refuse("the picture is not finished yet")
             }
+            guard let metadata = pictureTexts(of: face.state, name: face.name, lineage: face.lineage) else {
+                return refuse("its code holds numbers that a file cannot say: nothing was written")
+            }
             if !hasExtension { path += ".png" }
             say("writing \(path)")
-            return [
-                .export(
-                    ExportRequest(content: .picture(image), path: path, metadata: metadata(face.state, lineage: face.lineage)))
-            ]
+            return [.export(ExportRequest(content: .picture(image), path: path, metadata: metadata))]
         case .strip, .animation:
             let images = morph.frames.compactMap { $0.flatMap { pictures.image($0.picture) } }
-            guard images.count == morph.count, images.count > 1 else { return refuse("the walk is not finished yet") }
+            guard images.count == morph.count, images.count > 1, let walk = morph.request, let description = index?.description
+            else { return refuse("the walk is not finished yet") }
+            texts = PictureMetadata.texts(for: walk, from: ends.a?.name ?? "A", to: ends.b?.name ?? "B", in: description)
             if !hasExtension { path += kind == .strip ? ".png" : ".gif" }
             content =
                 kind == .strip
@@ -200,29 +203,17 @@ extension ExplorerModel {
                 : .animation(images + images.dropFirst().dropLast().reversed(), secondsPerFrame: Morph.secondsPerFrame)
         }
         say("writing \(path)")
-        let walk = "\(ends.a?.name ?? "") → \(ends.b?.name ?? ""), \(morph.path.rawValue), \(morph.count) frames"
-        var metadata = visited.map { self.metadata($0, lineage: trail?.lineage ?? []) } ?? []
-        metadata.removeAll { $0.keyword == "Title" || $0.keyword == "w2w:code" }
-        metadata.append(PNGText(keyword: "Title", text: walk))
-        return [.export(ExportRequest(content: content, path: path, metadata: metadata))]
+        return [.export(ExportRequest(content: content, path: path, metadata: texts))]
     }
 
-    /// Enough to draw the picture again.
-    private func metadata(_ state: VisitedState, lineage: [String]) -> [PNGText] {
-        let settings = state.settings
-        let title = state.step == state.origin ? state.origin : "\(state.origin), \(state.step)"
+    /// The texts of the face in hand; one of another model or another space says so by its fingerprint.
+    private func pictureTexts(of state: VisitedState, name: String, lineage: [String]) -> [PNGText]? {
+        let isOfThisSpace = index?.description.fingerprint == state.spaceFingerprint
         let record = CodeRecord(
-            name: state.origin, space: state.spaceName, spaceFingerprint: state.spaceFingerprint, model: index?.description.model,
-            origin: title, lineage: lineage, code: state.code.values, settings: settings)
-        return [
-            PNGText(keyword: "Title", text: title),
-            PNGText(keyword: "Software", text: "w2w"),
-            PNGText(keyword: "w2w:space", text: "\(state.spaceName) \(state.spaceFingerprint)"),
-            PNGText(
-                keyword: "w2w:settings",
-                text: "prompt: \(settings.prompt)\nnegative prompt: \(settings.negativePrompt)\nseed: \(settings.seed)\n"
-                    + "steps: \(settings.steps)\nguidance: \(settings.guidance)\nscheduler: \(settings.scheduler.rawValue)"),
-        ] + ((try? record.json()).map { [PNGText(keyword: CodeRecord.keyword, text: $0)] } ?? [])
+            name: name, space: state.spaceName, spaceFingerprint: state.spaceFingerprint,
+            model: isOfThisSpace ? index?.description.model : nil, origin: name, lineage: lineage, code: state.code.values)
+        return try? PictureMetadata.texts(
+            for: RenderRequest(subject: .code(state.code), settings: state.settings), record: record)
     }
 }
 

@@ -98,8 +98,7 @@ struct EditCommand: ParsableCommand {
         let picture = try client.render(request)
         let whole = start.lineage + steps
         let name = "\(start.name) \(try changes().map { "\($0.name) \(Self.signed($0.strength))" }.joined(separator: " "))"
-        var texts = try PictureMetadata.texts(for: request, in: description, name: name, lineage: whole)
-        texts.append(PNGText(keyword: "w2w:edit", text: steps.joined(separator: "; ")))
+        let texts = try PictureMetadata.texts(for: request, in: description, name: name, lineage: whole)
         try picture.image.write(to: out, text: texts)
         if let path = self.code {
             let file = CodeFile(

@@ -68,8 +68,7 @@ struct MorphCommand: ParsableCommand {
             settings: settings)
         var done: [Int: RGBImage] = [:]
         var pacing: MorphPacing?
-        let text = PictureMetadata.texts(
-            for: settings, in: description, title: "\(start.name) to \(end.name), \(path.rawValue)")
+        let text = PictureMetadata.texts(for: request, from: start.name, to: end.name, in: description)
         do {
             try client.run(.morph(request)) { event in
                 switch event {
