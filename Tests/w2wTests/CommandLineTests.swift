@@ -92,6 +92,14 @@ import Testing
             expected:
                 "w2w explore: The value 'loud' is invalid for '--graphics <graphics>'. Please provide one of 'auto', 'sixel', 'blocks' or 'none'."
         ),
+        // --base is the base model, here as in `render` and `import`; whether it is copied is --placement.
+        ErrorCase(
+            arguments: "train space --base copy --out new",
+            expected: "w2w train: Unknown option '--base'. Did you mean '--name'?"),
+        ErrorCase(
+            arguments: "pca space --components 4 --placement move --out new",
+            expected:
+                "w2w pca: The value 'move' is invalid for '--placement <copy|refer>'. Please provide one of 'copy' and 'refer'."),
         ErrorCase(arguments: "paint", expected: "w2w: there is no command 'paint'."),
         ErrorCase(arguments: "rendr --base", expected: "w2w: there is no command 'rendr'. Did you mean 'render'?"),
     ])

@@ -16,7 +16,8 @@ import Testing
         try Session(
             program: BuiltPrograms.path(of: "w2w"),
             arguments: [
-                "train", vectors, "--out", folder.path, "--hidden", "32", "--latent", "8", "--steps", "\(Self.steps)", "--base",
+                "train", vectors, "--out", folder.path, "--hidden", "32", "--latent", "8", "--steps", "\(Self.steps)",
+                "--placement",
                 "refer",
             ] + (resuming ? ["--resume"] : []))
     }
@@ -136,7 +137,10 @@ import Testing
     }
 
     private func arguments(_ space: String, _ more: [String] = []) -> [String] {
-        ["train", vectors, "--out", space, "--hidden", "32", "--latent", "8", "--steps", "300", "--base", "refer", "--no-flow"]
+        [
+            "train", vectors, "--out", space, "--hidden", "32", "--latent", "8", "--steps", "300", "--placement", "refer",
+            "--no-flow",
+        ]
             + more
     }
 

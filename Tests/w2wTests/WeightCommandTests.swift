@@ -148,7 +148,7 @@ import Testing
         ("train BUILTIN --batch-norm --variant residual --out new", "'--batch-norm' has no effect with the residual network"),
         ("train BUILTIN --linear-rate 0.5 --out new", "'--linear-rate' has no effect without '--linear-path'"),
         ("train BUILTIN --embedder --no-flow --out new", "'--no-flow' has no effect with '--embedder'"),
-        ("train BUILTIN --embedder --base refer --out new", "'--base' has no effect with '--embedder'"),
+        ("train BUILTIN --embedder --placement refer --out new", "'--placement' has no effect with '--embedder'"),
         ("train BUILTIN --mixing 2 --out new", "a share of 2.0 blends cannot be"),
     ])
     func optionsWithoutEffectAreRefused(_ line: String, _ expected: String) async throws {
@@ -172,10 +172,10 @@ import Testing
         let manifest = { try String(contentsOf: there.appendingPathComponent("space.json"), encoding: .utf8) }
         let before = try manifest()
         for line in [
-            "pca there --components 4 --base copy --out there", "pca there --components 4 --base refer --out there",
-            "train there --steps 1 --hidden 8 --base copy --out there",
+            "pca there --components 4 --placement copy --out there", "pca there --components 4 --placement refer --out there",
+            "train there --steps 1 --hidden 8 --placement copy --out there",
         ] {
-            try await expectRefusal(line, "'--base' has no effect on a space, which has its own", status: 2)
+            try await expectRefusal(line, "'--placement' has no effect on a space, which has its own", status: 2)
         }
         try await expectRefusal(
             "pca there --components 4 --vectors copy --out there", "'--vectors' has no effect on a space", status: 2)
@@ -223,7 +223,7 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: place("full").path) == ["letter.txt"])
         try await expectRefusal(
             "pca \(Self.builtIn.path) --components 4 --out new --resume", "there is no checkpoint to go on from", status: 2)
-        let made = try await run("pca \(Self.builtIn.path) --components 4 --base refer --out new")
+        let made = try await run("pca \(Self.builtIn.path) --components 4 --placement refer --out new")
         #expect(made.status == 0, "\(made.error)")
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).allSatisfy { !$0.hasSuffix(".part") })
     }

@@ -76,7 +76,7 @@ struct PCACommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Copy the base model into a new space, or only refer to it; without it copy.", valueName: "copy|refer"))
-    var base: SpaceWriter.Placement?
+    var placement: SpaceWriter.Placement?
 
     @Option(
         help: ArgumentHelp("Copy the vectors into a new space, or only refer to them; without it refer.", valueName: "copy|refer")
@@ -106,7 +106,8 @@ struct PCACommand: ParsableCommand {
         let isThere = FileManager.default.fileExists(atPath: folder.appendingPathComponent("space.json").path)
         if isThere {
             try checkSpace(folder, source)
-            try IdleOptions.refuse([("--base", base != nil), ("--vectors", vectors != nil)], "on a space, which has its own")
+            try IdleOptions.refuse(
+                [("--placement", placement != nil), ("--vectors", vectors != nil)], "on a space, which has its own")
         } else {
             try checkPlace(folder, source)
         }
@@ -172,7 +173,7 @@ struct PCACommand: ParsableCommand {
         func fill(_ folder: URL) throws {
             try pca.write(to: folder.appendingPathComponent("pca.safetensors"), as: store.type)
             var writer = try SpaceWriter(
-                new: folder, around: source, name: name ?? source.name, base: base ?? .copy, weights: vectors ?? .refer,
+                new: folder, around: source, name: name ?? source.name, base: placement ?? .copy, weights: vectors ?? .refer,
                 progress: progress)
             try writer.add("pca.safetensors", as: .pca)
             try writer.finish()

@@ -114,7 +114,7 @@ struct TrainCommand: ParsableCommand {
             "Copy the base model into a new space, or only refer to it; without it copy, but a model in one file is only referred to. "
                 + "Photographs of a space WEIGHTS go the same way; its embedder, PCA and preview are copied.",
             valueName: "copy|refer"))
-    var base: SpaceWriter.Placement?
+    var placement: SpaceWriter.Placement?
 
     @Option(help: ArgumentHelp("The name of the space; without it its own, of a new one that of WEIGHTS.", valueName: "text"))
     var name: String?
@@ -173,7 +173,7 @@ struct TrainCommand: ParsableCommand {
             ("--blocks", blocks != 4), ("--heads", heads != 4), ("--beta", beta != "auto"), ("--schedule", schedule != .annealed),
             ("--free-bits", freeBits != 0), ("--adversarial", adversarial != 0), ("--initialization", initialization != nil),
             ("--weight-decay", weightDecay != 0), ("--moments", moments != .f32), ("--mixing", mixing != 1),
-            ("--name", name != nil), ("--base", base != nil), ("--no-flow", noFlow),
+            ("--name", name != nil), ("--placement", placement != nil), ("--no-flow", noFlow),
             ("--checkpoint-every", checkpointEvery != nil), ("--resume", resume),
         ]
     }
@@ -222,8 +222,8 @@ struct TrainCommand: ParsableCommand {
             return
         }
         let source = try TrainingSource(given)
-        let assembly = try SpaceAssembly(source: source, folder: folder, name: name, base: base ?? .copy)
-        if assembly.isThere { try IdleOptions.refuse([("--base", base != nil)], "on a space, which has its own") }
+        let assembly = try SpaceAssembly(source: source, folder: folder, name: name, base: placement ?? .copy)
+        if assembly.isThere { try IdleOptions.refuse([("--placement", placement != nil)], "on a space, which has its own") }
         let total = steps ?? 3000
         let plan = TrainingPlan(
             variant: variant, hiddenDims: try widths(), latentDim: latent, batchNorm: batchNorm, linearPath: linearPath,
