@@ -212,6 +212,16 @@ import Testing
         try await expectRefusal("evaluate --space \(linear.path) --update-axes --out report", "has no weight VAE")
     }
 
+    /// What would be measured by a damaged face embedder is refused with its name; what does not need it is drawn.
+    @Test func aDamagedEmbedderMeasuresNothing() async throws {
+        let damaged = try space("damaged", replacing: ["embedder.json": "{}"])
+        for line in ["evaluate --space SPACE --out report", "morph p00042 p00317 --path even --space SPACE --out walk.gif"] {
+            try await expectRefusal(line.replacingOccurrences(of: "SPACE", with: damaged.path), "damaged/embedder.json")
+        }
+        let walk = try await run("morph p00042 p00317 --frames 3 --steps 1 --space \(damaged.path) --out strip.png")
+        #expect(walk.status == 0, "\(walk.error)")
+    }
+
     private static let builtIn = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../../Sources/WeightSpace/Resources/BuiltInSpace").standardizedFileURL
 

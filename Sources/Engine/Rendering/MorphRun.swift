@@ -16,8 +16,8 @@ final class MorphRun: JobRun {
     private var positions: [Float]
     private var batch: BatchRun?
     private var estimator: ProgressEstimator
-    /// Whether the steps are measured: always of an even walk, and of others that are not too long to be kept at once.
-    private let isMeasured: Bool
+    /// Measures the steps: always of an even walk, and of others that are not too long to be kept at once.
+    private let distance: (any FaceDistance)?
     private static let mostMeasured = 65
     private var drawn: [Int: RGBImage] = [:]
     // Of an even walk.
@@ -27,7 +27,7 @@ final class MorphRun: JobRun {
     private var unevennessBefore: Double?
     private var best: (positions: [Float], images: [Int: RGBImage], steps: [Double], unevenness: Double, spread: Double)?
 
-    /// - Throws: `EngineFailure` for codes of another space or fewer than two frames.
+    /// - Throws: `EngineFailure` for codes of another space or fewer than two frames; of an even walk also what opening the face embedder throws.
     init(_ request: MorphRequest, in studio: Studio) throws {
         guard (2...10_000).contains(request.frames) else {
             throw EngineFailure(message: "a walk of \(request.frames) pictures is none.", advice: "Choose at least 2.")
@@ -35,7 +35,12 @@ final class MorphRun: JobRun {
         self.request = request
         self.studio = studio
         path = try studio.path(request)
-        isMeasured = request.path == .even || request.frames <= Self.mostMeasured
+        if request.path == .even {
+            distance = try studio.faceDistance()
+        } else {
+            // Here figures are all that a damaged embedder takes away, and no reason to draw no walk.
+            distance = request.frames <= Self.mostMeasured ? try? studio.faceDistance() : nil
+        }
         positions = (0..<request.frames).map { Float($0) / Float(request.frames - 1) }
         estimator = ProgressEstimator(activity: "walking", total: request.frames)
     }
@@ -63,7 +68,8 @@ final class MorphRun: JobRun {
             }
         }
         guard batch?.isFinished == true else { return true }
-        return isMeasured && pace(report)
+        guard let distance else { return false }
+        return pace(distance, report)
     }
 
     /// Sends what was drawn before in this session, and queues the rest.
@@ -84,10 +90,9 @@ final class MorphRun: JobRun {
 
     /// Measures a finished round.
     /// - Returns: Whether another round is to be drawn.
-    private func pace(_ report: (JobReport) -> Void) -> Bool {
+    private func pace(_ distance: any FaceDistance, _ report: (JobReport) -> Void) -> Bool {
         let images = drawn.sorted { $0.key < $1.key }.map(\.value)
         guard images.count == request.frames, images.count > 2 else { return false }
-        let distance = studio.faceDistance
         let steps = distance.steps(images)
         let unevenness = EvenPacing.unevenness(steps)
         guard request.path == .even else {
@@ -128,7 +133,7 @@ final class MorphRun: JobRun {
     private func code(_ index: Int) -> WeightCode { WeightCode(path.code(at: positions[index])) }
 
     private func send(_ index: Int, _ image: RGBImage, _ report: (JobReport) -> Void) {
-        if isMeasured { drawn[index] = image }
+        if distance != nil { drawn[index] = image }
         report(.frame(MorphFrame(index: index, position: positions[index], code: code(index), image: image)))
     }
 }

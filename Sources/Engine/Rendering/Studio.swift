@@ -35,11 +35,12 @@ final class Studio {
     /// Whether a picture of the default size is a matter of a second at most, so that one can be drawn just to warm up.
     var isSmall: Bool { description.defaults.width * description.defaults.height <= 128 * 128 }
 
-    /// What tells how much a step of a walk changes the face. A damaged embedder is no reason to draw no walk.
-    private(set) lazy var faceDistance: any FaceDistance = {
-        guard let embedder = try? self.embedder() else { return LowFrequencyDistance() }
+    /// What tells how much a step of a walk changes the face: the face embedder, in a space without one the pictures' low frequencies.
+    /// - Throws: As `embedder`.
+    func faceDistance() throws -> any FaceDistance {
+        guard let embedder = try embedder() else { return LowFrequencyDistance() }
         return EmbeddingDistance(embedder)
-    }()
+    }
 
     private var knownEmbedder: (any FaceEmbedding)??
 
