@@ -158,9 +158,13 @@ extension ExplorerModel {
     ///   - text: the line.
     ///   - tone: how it is coloured.
     ///   - here: whether it speaks of this screen, or of keys that mean something else on others; then it goes with the screen.
-    mutating func say(_ text: String, _ tone: Toast.Tone = .plain, here: Bool = false) {
-        let seconds = max(tone == .warning ? 4 : 2, Double(text.count) / 14)
-        toast = Toast(text: text, tone: tone, until: now + seconds, screen: here ? screen : nil)
+    ///   - lead: the screen on which more of it is to be seen, and the words that lead there.
+    mutating func say(
+        _ text: String, _ tone: Toast.Tone = .plain, here: Bool = false, lead: (screen: ScreenName, words: String)? = nil
+    ) {
+        var toast = Toast(text: text, tone: tone, until: now, screen: here ? screen : nil, lead: lead)
+        toast.until += max(tone == .warning ? 4 : 2, Double(toast.words(on: screen).count) / 14)
+        self.toast = toast
     }
 
     func favourite(_ id: Int64) -> Favourite? {

@@ -256,6 +256,18 @@ import Testing
         #expect(story.screen.contains("the disk is full"))
     }
 
+    @Test("saving says where the faces are, but not to who looks at them")
+    func savedIsSaidWhereItHelps() {
+        var story = Story.opened()
+        story.press("f")
+        #expect(story.toast == "saved p00001 · 4 shows what you keep")
+        story.press("4")
+        #expect(story.toast == "saved p00001")
+        #expect(story.screen.contains("saved p00001") && !story.screen.contains("4 shows"))
+        story.press("2")
+        #expect(story.toast == "saved p00001 · 4 shows what you keep")
+    }
+
     @Test("where the library cannot be written, saving says for how long it lasts")
     func savedForTheSession() {
         var story = Story(ExplorerOptions(size: Size(columns: 120, rows: 34), keepsFaces: false, resumesLastWalk: false))

@@ -214,7 +214,7 @@ struct Story {
 
     var screen: String { model.view(size: model.size).grid.text }
     var frame: Frame { model.view(size: model.size) }
-    var toast: String { model.toast?.text ?? "" }
+    var toast: String { model.toast?.words(on: model.screen) ?? "" }
     var step: Step? { model.trail?.step }
 
     func sigma(_ axis: Int) -> Float {

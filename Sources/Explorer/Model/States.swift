@@ -158,7 +158,7 @@ enum Overlay: Sendable, Hashable {
 }
 
 /// A line for a moment.
-struct Toast: Sendable, Hashable {
+struct Toast: Sendable {
     enum Tone: Sendable, Hashable {
         case plain, good, warning
     }
@@ -168,6 +168,14 @@ struct Toast: Sendable, Hashable {
     var until: Double
     /// The screen that it speaks of and goes with; nil when it is as true on the others.
     var screen: ScreenName?
+    /// The screen on which more of it is to be seen, and the words that lead there.
+    var lead: (screen: ScreenName, words: String)?
+
+    /// The line as somebody on a screen needs it: who is there already is not led there.
+    func words(on screen: ScreenName) -> String {
+        guard let lead, lead.screen != screen else { return text }
+        return "\(text) · \(lead.words)"
+    }
 }
 
 /// The screens that can be shown.

@@ -255,8 +255,11 @@ extension ExplorerModel {
         guard let face = faceInHand() else { return [] }
         let name = name.isEmpty ? face.name : name
         let words = tags.map { " #" + $0 }.joined()
-        let place = options.keepsFaces ? "\(key(.showSaved)) shows what you keep" : "for this session only"
-        say("saved \(name)\(words) · \(place)", options.keepsFaces ? .good : .warning)
+        if options.keepsFaces {
+            say("saved \(name)\(words)", .good, lead: (.saved, "\(key(.showSaved)) shows what you keep"))
+        } else {
+            say("saved \(name)\(words) · for this session only", .warning)
+        }
         return [
             .library(
                 .save(

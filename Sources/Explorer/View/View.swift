@@ -110,7 +110,7 @@ extension ExplorerModel {
         }
         var limit = columns - 1
         if let toast {
-            let words = TextWidth.truncate(toast.text, to: columns - 2)
+            let words = TextWidth.truncate(toast.words(on: screen), to: columns - 2)
             let width = TextWidth.columns(of: words)
             let role: Theme.Role = toast.tone == .good ? .good : toast.tone == .warning ? .warning : .text
             canvas.text(words, x: columns - 1 - width, y: row, role)
