@@ -171,6 +171,16 @@ import Testing
         let mean = Format.similarity((4 * 0.9 + 0.2) / 5)
         #expect(story.screen.contains("seed 88  \(mean)") && story.screen.contains("seed 93  .20"))
         #expect(story.screen.contains("photos: two people .01 · one .95 · these alike .67"))
+        // In a small window the words give way, not the figures.
+        story.send(.input(.resized(Size(columns: 80, rows: 24))))
+        story.press(.left)
+        #expect(story.screen.contains("▌88  \(mean)▐") && story.screen.contains("93  .20"), "\(story.screen)")
+        #expect(story.screen.contains(" two people .01, one .95 · here .67 ─╯"), "\(story.screen)")
+        // The longest seed that is drawn by lot.
+        var contact = try #require(story.model.contact)
+        contact.requests[0].settings.seed = 9999
+        #expect(contact.captions(columns: 8)[0] == "9999 \(mean)")
+        story.send(.input(.resized(Size(columns: 120, rows: 34))))
         // Another face has another answer; a late one is not taken for it.
         story.press("x")
         story.press(.right)

@@ -1,4 +1,5 @@
 import EngineAPI
+import ScreenModel
 
 /// One face under several seeds, side by side: whether what one sees is the person or the noise.
 struct Contact: Sendable {
@@ -8,10 +9,15 @@ struct Contact: Sendable {
     var comparison: FaceComparison?
     var isCompared = false
 
-    /// "seed 88", with the mean likeness to the other faces once that is known.
-    func caption(of place: Int) -> String {
-        let seed = "seed \(requests[place].settings.seed)"
-        return comparison?.meanLikeness(of: place).map { "\(seed)  \(Format.similarity($0))" } ?? seed
+    /// "seed 88", with the mean likeness to the other faces once that is known: of every face in the same words, in the longest that fit into
+    /// so many columns for all of them.
+    func captions(columns: Int) -> [String] {
+        let likeness = requests.indices.map { comparison?.meanLikeness(of: $0).map(Format.similarity) }
+        let seeds = requests.map { "\($0.settings.seed)" }
+        let forms = [("seed ", "  "), ("", "  "), ("", " ")].map { word, gap in
+            zip(seeds, likeness).map { seed, likeness in word + seed + (likeness.map { gap + $0 } ?? "") }
+        }
+        return forms.first { $0.allSatisfy { TextWidth.columns(of: $0) <= columns } } ?? forms[2]
     }
 
     /// Seeds of a test, the one in use first.

@@ -50,8 +50,10 @@ extension ExplorerModel {
         if done < contact.requests.count {
             canvas.note("\(done) of \(contact.requests.count)", on: rect, .text)
         } else if let comparison = contact.comparison {
-            canvas.note(Self.words(comparison), on: rect)
+            canvas.note(Self.words(comparison, columns: rect.columns - 6), on: rect)
         }
+        // Four columns are for the mark of the chosen one.
+        let captions = contact.captions(columns: (grid.cells.first?.columns ?? 0) - 4)
         for (place, request) in contact.requests.enumerated() {
             let cell = grid.cells[place]
             canvas.hit(cell, .contact(place))
@@ -59,17 +61,23 @@ extension ExplorerModel {
             let isSelected = place == contact.selected
             if isSelected { drawSelection(around: grid.faceRect(place), in: cell, on: &canvas) }
             drawCaption(
-                contact.caption(of: place), in: Rect(x: cell.x, y: cell.maxY - 1, columns: cell.columns, rows: 1),
+                captions[place], in: Rect(x: cell.x, y: cell.maxY - 1, columns: cell.columns, rows: 1),
                 isSelected: isSelected, on: &canvas)
         }
     }
 
     /// What the likeness of the seeds says, and what to hold it against: photographs, since those are what the embedder was tested on.
-    private static func words(_ comparison: FaceComparison) -> String {
-        var words = ""
-        if let people = comparison.differentPeople { words += "photos: two people \(Format.similarity(people)) · " }
-        if let person = comparison.samePerson { words += "one \(Format.similarity(person)) · " }
-        return words + "these alike \(Format.similarity(comparison.meanLikeness ?? 1))"
+    /// Where there is less room it is said shorter, and the yardstick is whole or not there.
+    private static func words(_ comparison: FaceComparison, columns: Int) -> String {
+        let mean = Format.similarity(comparison.meanLikeness ?? 1)
+        let alone = "these alike \(mean)"
+        guard let people = comparison.differentPeople.map(Format.similarity),
+            let person = comparison.samePerson.map(Format.similarity)
+        else { return alone }
+        let forms = [
+            "photos: two people \(people) · one \(person) · \(alone)", "two people \(people), one \(person) · here \(mean)",
+        ]
+        return forms.first { TextWidth.columns(of: $0) <= columns } ?? alone
     }
 
     /// The face in hand as the other models draw it, at the right of the preview or below it.
