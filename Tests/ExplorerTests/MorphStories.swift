@@ -75,6 +75,21 @@ import Testing
         #expect(story.model.morph.stepSizes.allSatisfy { abs(($0 ?? 0) - 10.0 / 255) < 1e-4 })
     }
 
+    @Test("the frames of an even walk tell where on the way they really stand")
+    func evenPlaces() throws {
+        var story = Self.begun()
+        story.press("y")
+        story.press("y")
+        let walk = try #require(story.lastSubmitted(where: { if case .morph = $0 { true } else { false } }))
+        #expect(story.screen.contains(".13") && story.model.morph.path == .even)
+        story.send(
+            .engine(
+                .frame(
+                    walk.0,
+                    MorphFrame(index: 1, position: 0.31, code: WeightCode([0.5]), image: TestSpace.picture(60)))))
+        #expect(story.screen.contains(".31") && !story.screen.contains(".13"), "\(story.screen)")
+    }
+
     @Test("playing goes there and back over the finished frames only")
     func plays() {
         var story = Self.begun()

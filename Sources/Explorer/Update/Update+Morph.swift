@@ -53,7 +53,7 @@ extension ExplorerModel {
         guard morph.request?.path == .even else { return }
         let figure = { (value: Float) in Format.fixed(value, 2) }
         say(
-            "largest step \(figure(pacing.unevenness)) of the mean, before \(figure(pacing.unevennessBefore)) · \(pacing.distance)"
+            "largest step \(figure(pacing.unevenness)) times the mean, before \(figure(pacing.unevennessBefore)) · \(pacing.distance)"
         )
     }
 

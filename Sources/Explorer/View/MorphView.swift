@@ -20,7 +20,7 @@ extension ExplorerModel {
         if let first = layout.frames.first, morph.stepSizes.contains(where: { $0 != nil }), layout.frames.count > 1 {
             // The figures stand between the frames; their name has the room before the first one.
             let room = Rect(x: inner.x + 1, y: layout.stepRow, columns: first.rect.x + first.rect.columns - inner.x - 2, rows: 1)
-            canvas.text("step", x: room.x, y: room.y, .border, clip: room)
+            canvas.text("step", x: room.x, y: room.y, .dim, clip: room)
         }
         drawMorphEdge(layout.pane, on: &canvas)
     }
@@ -85,7 +85,8 @@ extension ExplorerModel {
         } else if showsPictures {
             canvas.placeholder(rect)
         }
-        let position = morph.count > 1 ? Float(index) / Float(morph.count - 1) : 0
+        // Of an even walk the frames do not stand at even places.
+        let position = frame?.position ?? (morph.count > 1 ? Float(index) / Float(morph.count - 1) : 0)
         let caption = Rect(x: rect.x - 1, y: layout.positionRow, columns: rect.columns + 2, rows: 1)
         let role: Theme.Role = index == 0 ? .endA : index == morph.count - 1 ? .endB : .dim
         drawCaption(
@@ -95,7 +96,7 @@ extension ExplorerModel {
         if morph.stepSizes.indices.contains(index), let size = morph.stepSizes[index], layout.frames.last?.index != index {
             let slot = layout.frames.count > 1 ? layout.frames[1].rect.x - layout.frames[0].rect.x : rect.columns
             let between = Rect(x: rect.x + rect.columns / 2, y: layout.stepRow, columns: slot, rows: 1)
-            canvas.centred(Format.similarity(size), in: between, row: 0, .border)
+            canvas.centred(Format.similarity(size), in: between, row: 0, .dim)
         }
     }
 
