@@ -102,11 +102,13 @@ import Testing
         #expect(story.step?.title == "p00001")
     }
 
-    @Test("the hint of the first run goes with the first key, and is remembered")
-    func welcome() {
-        var story = Story(ExplorerOptions(size: Size(columns: 120, rows: 34), isFirstRun: true, resumesLastWalk: false))
+    @Test(
+        "the hint of the first run goes with the first key, and is remembered",
+        arguments: [Size(columns: 120, rows: 34), Size(columns: 80, rows: 24)])
+    func welcome(size: Size) {
+        var story = Story(ExplorerOptions(size: size, isFirstRun: true, resumesLastWalk: false))
         story.open()
-        #expect(story.screen.contains("Welcome"))
+        #expect(story.screen.contains("Welcome") && story.screen.contains("everybody of this space"))
         #expect(story.lastPreview != nil)
         story.press(.right)
         #expect(!story.screen.contains("Welcome"))

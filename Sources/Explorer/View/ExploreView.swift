@@ -14,7 +14,7 @@ extension ExplorerModel {
             drawPreview(on: &canvas, in: layout.preview)
         }
         drawTrail(on: &canvas, in: layout.trail, layout.trailStyle)
-        if showsWelcome { drawWelcome(on: &canvas, in: layout.list) }
+        if showsWelcome { drawWelcome(on: &canvas, layout) }
     }
 
     // MARK: The axes
@@ -146,7 +146,8 @@ extension ExplorerModel {
     /// How strongly an axis acts, as a bar of eighths.
     private static func strength(_ effect: Float) -> String { effect > 0.01 ? Canvas.level(effect) : " " }
 
-    private func drawWelcome(on canvas: inout Canvas, in rect: Rect) {
+    /// Over the lower end of the list, or where that is too small in place of a trail that is still to begin.
+    private func drawWelcome(on canvas: inout Canvas, _ layout: ExploreLayout) {
         // A space without a weight VAE has no axes, and in a model alone there is nobody.
         let hasAxes = index?.hasCodes ?? true
         let hasPeople = index.map { $0.description.identities.count > 0 } ?? true
@@ -157,11 +158,13 @@ extension ExplorerModel {
                 (key(.sample), "somebody new"),
             ] : [(key(.prompt), "what is drawn"), (key(.rerollSeed), "another picture of it")]
         if hasPeople { lines.append((key(.showPeople), "everybody of this space")) }
+        if hasAxes { lines.append(("\(key(.setA)) \(key(.setB))", "two faces, \(key(.walk)) walks between")) }
         lines.append((key(.help), "all keys"))
-        let card = Rect(
-            x: rect.x + max(2, (rect.columns - 38) / 2), y: rect.maxY - lines.count - 4, columns: min(38, rect.columns - 4),
-            rows: lines.count + 2)
-        guard card.y > rect.y + 3, card.columns >= 30 else { return }
+        let list = layout.list
+        var card = Rect(
+            x: list.x + 2, y: list.maxY - lines.count - 4, columns: min(48, list.columns - 4), rows: lines.count + 2)
+        if card.y <= list.y + 3, layout.trailStyle == .column { card = layout.trail }
+        guard card == layout.trail || card.y > list.y + 3, card.rows >= lines.count + 2, card.columns >= 28 else { return }
         canvas.grid.fill(card)
         let inner = canvas.pane(card, titles: ["Welcome"], focused: true).inset(left: 2)
         for (row, line) in lines.enumerated() {
