@@ -25,6 +25,56 @@ import Testing
         }
     }
 
+    /// Tokens of textual inversions, in every layout of files that transformers wrote (Fixtures/make_added_tokens.py).
+    @Test func addedTokensAreFoundWhole() throws {
+        let file = try JSONConfiguration(contentsOf: fixture("added_tokens.json"))
+        let prompts: [String] = try file.require("prompts")
+        let layouts = try file.objects("layouts")
+        #expect(layouts.count == 4)
+        for layout in layouts {
+            let name: String = try layout.require("name")
+            guard case .array(let expected)? = layout["ids"] else { throw layout.wrong("ids", expected: "a list") }
+            try withModelCopy { folder in
+                let place = folder.appendingPathComponent("tokenizer")
+                let files = try layout.object("files")
+                for member in files.members {
+                    let text: String = try files.require(member.key)
+                    try Data(text.utf8).write(to: place.appendingPathComponent(member.key))
+                }
+                let tokenizer = try CLIPTokenizer(folder: place)
+                #expect(tokenizer.vocabularySize == 44, "\(name)")
+                for (prompt, ids) in zip(prompts, expected) {
+                    #expect(tokenizer.tokenize(prompt) == [Int](json: ids), "\(name): \(prompt.debugDescription)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("added_tokens.json", #"{"x": -1}"#, "\"x\" should be a token id"),
+        ("added_tokens.json", #"{"x": "y"}"#, "\"x\" should be a whole number"),
+        (
+            "tokenizer_config.json", #"{"added_tokens_decoder": {"x": {"content": "y"}}}"#,
+            "\"added_tokens_decoder.x\" should be a token id"
+        ),
+        (
+            "tokenizer_config.json", #"{"added_tokens_decoder": {"40": {}}}"#,
+            "\"added_tokens_decoder.40.content\" is missing, expected a text"
+        ),
+        (
+            "tokenizer.json", #"{"added_tokens": [{"content": "x"}]}"#,
+            "\"added_tokens[0].id\" is missing, expected a whole number"
+        ),
+    ])
+    func damagedListsOfAddedTokensAreNamed(file: String, text: String, expected: String) throws {
+        try withModelCopy { folder in
+            let tokenizer = folder.appendingPathComponent("tokenizer")
+            try Data(text.utf8).write(to: tokenizer.appendingPathComponent(file))
+            let found = message { try CLIPTokenizer(folder: tokenizer) }
+            #expect(found.contains("\(file): \(expected)"), "\(found)")
+        }
+    }
+
     /// Merging letter by letter over the whole word would take minutes.
     @Test(.timeLimit(.minutes(1))) func aVeryLongWordTakesNoQuadraticTime() throws {
         let tokenizer = try CLIPTokenizer(folder: builtInModel.appendingPathComponent("tokenizer"))

@@ -4,7 +4,7 @@ import Foundation
 /// Byte-level byte-pair encoding of prompts (transformers `CLIPTokenizer`): canonical composition, white space as single spaces, lower case,
 /// words split by CLIP's pattern, then merges.
 ///
-/// Reads `vocab.json` and `merges.txt`. Limit: the tokens that are found whole in a text are the four special ones.
+/// Reads `vocab.json` and `merges.txt`; special tokens and those that textual inversions added are found whole in a text.
 public struct CLIPTokenizer: Sendable {
     /// Token ids of a prompt as the text model takes them.
     public struct Encoding: Sendable, Hashable {
@@ -32,8 +32,8 @@ public struct CLIPTokenizer: Sendable {
     /// Ids of the 256 byte symbols, inside a word and at its end.
     private let byteIDs: [Int]
     private let finalByteIDs: [Int]
-    /// Special tokens as scalars, longest first.
-    private let specials: [(text: [Unicode.Scalar], id: Int)]
+    /// Tokens that are sought in a text as it is written, and in the normalised one.
+    private let written, normalized: TokenFinder
 
     private struct Pair: Hashable {
         let left: Int
@@ -42,12 +42,12 @@ public struct CLIPTokenizer: Sendable {
 
     /// Reads the tokenizer of a model folder.
     /// - Parameter folder: holds `vocab.json` and `merges.txt` (or `tokenizer.json`, or the merges of CLIP alone) and, optionally,
-    ///   `tokenizer_config.json` and `special_tokens_map.json`.
+    ///   `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
     /// - Throws: `StableDiffusionError.missingFile`, or `CheckpointError` when its tokens do not fit together.
     public init(folder: URL) throws {
-        let files = try Self.vocabulary(in: folder)
+        var files = try Self.vocabulary(in: folder)
+        let settings = try TokenizerSettings(folder: folder, ids: &files.ids)
         let vocabulary = files.ids
-        let settings = try SpecialTokens(folder: folder)
         modelMaxLength = settings.modelMaxLength
         vocabularySize = (vocabulary.values.max() ?? -1) + 1
 
@@ -57,13 +57,18 @@ public struct CLIPTokenizer: Sendable {
             }
             return id
         }
-        bosTokenID = try id(settings.bos)
-        eosTokenID = try id(settings.eos)
-        padTokenID = try id(settings.pad)
-        let unknown = try id(settings.unknown)
-        specials = try Set([settings.bos, settings.eos, settings.pad, settings.unknown])
-            .map { (Array($0.unicodeScalars), try id($0)) }
-            .sorted { $0.text.count > $1.text.count }
+        bosTokenID = try id(settings.bos.content)
+        eosTokenID = try id(settings.eos.content)
+        padTokenID = try id(settings.pad.content)
+        let unknown = try id(settings.unknown.content)
+        let tokens = Dictionary(settings.all.map { ($0.content, $0) }, uniquingKeysWith: { $1 }).values
+        written = TokenFinder(
+            try tokens.filter { !$0.isNormalized }.map { (Array($0.content.unicodeScalars), try id($0.content), $0.isSingleWord) }
+        )
+        normalized = TokenFinder(
+            try tokens.filter(\.isNormalized).map {
+                (CLIPWordSplitter.normalized($0.content), try id($0.content), $0.isSingleWord)
+            })
         let symbols = Self.byteSymbols
         byteIDs = symbols.map { vocabulary[$0] ?? unknown }
         finalByteIDs = symbols.map { vocabulary[$0 + "</w>"] ?? unknown }
@@ -83,28 +88,22 @@ public struct CLIPTokenizer: Sendable {
     /// Ids of a text's tokens without start, end and padding.
     public func tokenize(_ text: String) -> [Int] {
         var ids = [Int]()
-        var rest = ArraySlice(Array(text.unicodeScalars))
-        var plain = String.UnicodeScalarView()
-        while let scalar = rest.first {
-            if let special = specials.first(where: { rest.starts(with: $0.text) }) {
-                appendPlain(String(plain), to: &ids)
-                plain = String.UnicodeScalarView()
-                ids.append(special.id)
-                rest = rest.dropFirst(special.text.count)
-            } else {
-                plain.append(scalar)
-                rest = rest.dropFirst()
+        for piece in written.pieces(of: Array(text.unicodeScalars)) {
+            switch piece {
+            case .token(let id): ids.append(id)
+            case .text(let part):
+                var view = String.UnicodeScalarView()
+                view.append(contentsOf: part)
+                for piece in normalized.pieces(of: CLIPWordSplitter.normalized(String(view))) {
+                    switch piece {
+                    case .token(let id): ids.append(id)
+                    case .text(let part):
+                        for word in CLIPWordSplitter.words(of: Array(part)) { merge(Array(word.utf8), into: &ids) }
+                    }
+                }
             }
         }
-        appendPlain(String(plain), to: &ids)
         return ids
-    }
-
-    private func appendPlain(_ text: String, to ids: inout [Int]) {
-        guard !text.isEmpty else { return }
-        for word in CLIPWordSplitter.words(of: text) {
-            merge(Array(word.utf8), into: &ids)
-        }
     }
 
     /// Applies the merges of lowest rank first, the leftmost of equals first.
@@ -163,38 +162,5 @@ public struct CLIPTokenizer: Sendable {
             if merges[pair] == nil { merges[pair] = Merge(rank: rank, id: id) }
         }
         return merges
-    }
-}
-
-/// The special tokens and the length that the configuration files of a tokenizer name.
-private struct SpecialTokens {
-    var bos = "<|startoftext|>"
-    var eos = "<|endoftext|>"
-    var pad: String
-    var unknown: String
-    var modelMaxLength = 77
-
-    init(folder: URL) throws {
-        var pad: String?
-        var unknown: String?
-        for name in ["special_tokens_map.json", "tokenizer_config.json"] {
-            let url = folder.appendingPathComponent(name)
-            guard FileManager.default.fileExists(atPath: url.path) else { continue }
-            let file = try JSONConfiguration(contentsOf: url)
-            bos = try Self.token(file, "bos_token") ?? bos
-            eos = try Self.token(file, "eos_token") ?? eos
-            pad = try Self.token(file, "pad_token") ?? pad
-            unknown = try Self.token(file, "unk_token") ?? unknown
-            if file["model_max_length"] != nil { modelMaxLength = try file.count("model_max_length", limit: 1 << 16) }
-            guard modelMaxLength >= 2 else { throw file.wrong("model_max_length", expected: "at least 2") }
-        }
-        self.pad = pad ?? eos
-        self.unknown = unknown ?? eos
-    }
-
-    /// A token is written as text or as an object with its `content`.
-    private static func token(_ file: JSONConfiguration, _ key: String) throws -> String? {
-        if case .object = file[key] { return try file.object(key).require("content") }
-        return try file.optional(key)
     }
 }

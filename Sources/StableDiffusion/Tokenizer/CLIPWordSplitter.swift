@@ -11,9 +11,8 @@ enum CLIPWordSplitter {
         $0.map { Array($0.unicodeScalars) }
     }
 
-    /// The words of a text: contractions, runs of letters, single digits, runs of other signs; white space only separates.
-    static func words(of text: String) -> [String] {
-        let scalars = normalized(text)
+    /// The words of a normalised text: contractions, runs of letters, single digits, runs of other signs; white space only separates.
+    static func words(of scalars: [Unicode.Scalar]) -> [String] {
         var words = [String]()
         var position = 0
         func append(_ count: Int) {
@@ -41,7 +40,7 @@ enum CLIPWordSplitter {
     }
 
     /// Canonical composition (NFC), then lower case, scalar by scalar: a final sigma gets no special form.
-    private static func normalized(_ text: String) -> [Unicode.Scalar] {
+    static func normalized(_ text: String) -> [Unicode.Scalar] {
         CanonicalComposition.composed(text).flatMap { scalar in
             scalar.isASCII ? [asciiLowercase(scalar)] : Array(scalar.properties.lowercaseMapping.unicodeScalars)
         }
