@@ -56,6 +56,24 @@ import Testing
         expectClose("text states without change", try states(pipeline), try small.entry("text/states").tensor(), tolerance: 1e-4)
     }
 
+    /// The adapters of diffusers 0.12 to 0.17 for the text model: "to_q_lora" for "q_proj".
+    @Test func oldNamesOfTheTextModel() throws {
+        let given = try StateDictionary(opening: fixture("adapters/diffusers.safetensors"))
+        let names = ["q_proj": "to_q", "k_proj": "to_k", "v_proj": "to_v", "out_proj": "to_out"]
+        var count = 0
+        let old = try given.renamed { name in
+            guard let range = name.firstMatch(of: #/([a-z]+_proj)\.lora_([AB])\.weight$/#), let layer = names[String(range.1)]
+            else {
+                return name
+            }
+            count += 1
+            return name[..<range.range.lowerBound] + "\(layer)_lora.\(range.2 == "A" ? "down" : "up").weight"
+        }
+        #expect(count > 3)
+        let layers = try LoRAFile(fixture("adapters/diffusers.safetensors")).layers.map { "\($0.part) \($0.path)" }
+        #expect(try Set(LoRAKeys(old, settings: nil, part: nil).layers.map { "\($0.part) \($0.path)" }) == Set(layers))
+    }
+
     @Test func anAdapterThatIsNotFiniteIsRefused() throws {
         let given = try StateDictionary(opening: fixture("adapters/diffusers.safetensors"))
         let damaged = try #require(given.entries.last)

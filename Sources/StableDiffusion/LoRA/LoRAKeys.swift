@@ -136,6 +136,11 @@ struct LoRAKeys {
         // The attention processors of older diffusers: "attn1.processor.to_out".
         path = path.replacingOccurrences(of: ".processor.", with: ".")
         if path.hasSuffix(".to_out") { path += ".0" }
+        if part == .textModel {
+            // There layers of the text model had the names of the U-Net's too.
+            for (old, name) in [("to_q", "q_proj"), ("to_k", "k_proj"), ("to_v", "v_proj"), ("to_out.0", "out_proj")]
+            where path.hasSuffix(".self_attn." + old) { path = path.dropLast(old.count) + name }
+        }
         return (part ?? .unet, path)
     }
 
