@@ -140,6 +140,18 @@ public struct JSONConfiguration: Sendable {
         try optional(key) ?? fallback
     }
 
+    /// A finite number, at least `minimum`; `fallback` when the key is missing or null.
+    /// - Throws: `CheckpointError` when the value is of another kind or out of range.
+    public func finite<Value: ConfigurationValue & BinaryFloatingPoint>(
+        _ key: String, default fallback: Value, from minimum: Value = -.greatestFiniteMagnitude
+    ) throws -> Value {
+        let value = try value(key, default: fallback)
+        guard value.isFinite, value >= minimum else {
+            throw wrong(key, expected: minimum == -.greatestFiniteMagnitude ? "a finite number" : "a number from \(minimum) on")
+        }
+        return value
+    }
+
     /// A number of things, at least 1 and at most `limit`.
     /// - Throws: `CheckpointError` when the key is missing, of another kind or out of range.
     public func count(_ key: String, default fallback: Int? = nil, limit: Int = 1 << 20) throws -> Int {

@@ -50,6 +50,12 @@ func withModelCopy(_ body: (URL) throws -> Void) throws {
         ("unet/config.json", "\"layers_per_block\": 2", "\"layers_per_block\": -2", "\"layers_per_block\" should be between 1"),
         ("vae/config.json", "\"norm_num_groups\": 3", "\"norm_num_groups\": 4", "\"norm_num_groups\" should be a divisor"),
         ("vae/config.json", "\"scaling_factor\": 0.7", "\"scaling_factor\": 0", "\"scaling_factor\" should be a number, not 0"),
+        ("vae/config.json", "\"shift_factor\": 0.1", "\"shift_factor\": NaN", "\"shift_factor\" should be a finite number"),
+        ("unet/config.json", "\"norm_eps\": 0.0001", "\"norm_eps\": -1", "\"norm_eps\" should be a number from 0.0 on, found -1"),
+        (
+            "unet/config.json", "\"sample_size\": 9", "\"sample_size\": 9223372036854775807",
+            "\"sample_size\" should be between 1 and"
+        ),
         (
             "text_encoder/config.json", "\"num_attention_heads\": 5", "\"num_attention_heads\": 3",
             "\"num_attention_heads\" should be a divisor"
@@ -63,6 +69,32 @@ func withModelCopy(_ body: (URL) throws -> Void) throws {
     func foldersThatCannotBeUsedAreExplained(file: String, old: String, new: String, expected: String) throws {
         let text = try messageAfterReplacing(old, by: new, in: file)
         #expect(text.contains(file) && text.contains(expected), "\(text)")
+    }
+
+    /// `scheduler.config` of a `StableDiffusionPipeline` of diffusers 0.42: steps_offset 1 and clip_sample False, whatever was in the file; its DDIM
+    /// asks at 751, 501, 251 and 1 in four steps.
+    @Test(arguments: ["", #", "steps_offset": 0, "clip_sample": true"#, #", "steps_offset": 9223372036854775807"#])
+    func schedulersAreCorrectedAsByThePipeline(members: String) throws {
+        try withModelCopy { folder in
+            let file = folder.appendingPathComponent("scheduler/scheduler_config.json")
+            try Data(#"{"_class_name": "DDIMScheduler", "timestep_spacing": "leading"\#(members)}"#.utf8).write(to: file)
+            let configuration = try ModelFolder(folder).schedulerConfiguration
+            #expect(try configuration.require("clip_sample") == false)
+            #expect(try DDIMScheduler(configuration: configuration, inferenceSteps: 4).timesteps == [751, 501, 251, 1])
+        }
+    }
+
+    /// Files from before diffusers 0.9 often say 32, which its pipeline takes for 64.
+    @Test(arguments: [("0.6.0", 32, 64), ("0.8.1", 96, 96), ("0.9.0", 32, 32), ("1.2.0", 32, 32)])
+    func sizesOfOldModels(version: String, size: Int, expected: Int) throws {
+        try withModelCopy { folder in
+            let file = folder.appendingPathComponent("unet/config.json")
+            let text = try String(contentsOf: file, encoding: .utf8)
+                .replacing(#/"sample_size": 9/#, with: "\"sample_size\": \(size)")
+                .replacing(#/"_diffusers_version": "[^"]*"/#, with: "\"_diffusers_version\": \"\(version)\"")
+            try Data(text.utf8).write(to: file)
+            #expect(try ModelFolder(folder).unetConfiguration.sampleSize == expected)
+        }
     }
 
     /// Whatever chooses the sampler or its levels is looked at when the model is opened.

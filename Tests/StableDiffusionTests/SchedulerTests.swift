@@ -169,5 +169,12 @@ import Testing
         let configuration = try JSONConfiguration(text: #"{"steps_offset": 1}"#, file: "s.json")
         let text = message { try SchedulerKind.ddim.makeScheduler(configuration: configuration, steps: 1000) }
         #expect(text.contains("\"steps_offset\" should be less"))
+        for kind in [SchedulerKind.ddim, .pndm, .dpmpp2M, .dpmpp2MPlain, .euler, .eulerAncestral] {
+            let json = #"{"steps_offset": 9223372036854775807, "timestep_spacing": "leading", "skip_prk_steps": true}"#
+            let configuration = try JSONConfiguration(text: json, file: "s.json")
+            let text = message { try kind.makeScheduler(configuration: configuration, steps: 5) }
+            // Karras' levels have no offset.
+            #expect(kind == .dpmpp2M ? text.hasPrefix("no error") : text.contains("\"steps_offset\" should be at most 1000"))
+        }
     }
 }

@@ -11,7 +11,7 @@ public struct ModelFolder: Sendable {
     public let textConfiguration: CLIPTextConfiguration
     public let unetConfiguration: UNet2DConditionConfiguration
     public let vaeConfiguration: AutoencoderKLConfiguration
-    /// `scheduler/scheduler_config.json`, whichever class wrote it; of a single file that of Stable Diffusion 1.x.
+    /// `scheduler/scheduler_config.json`, whichever class wrote it, as diffusers' pipeline takes it; of a single file that of Stable Diffusion 1.x.
     public let schedulerConfiguration: JSONConfiguration
     /// The checkpoint, when the model is one file.
     private let singleFile: SingleFileModel?
@@ -42,7 +42,8 @@ public struct ModelFolder: Sendable {
             unet = try configuration("unet/config.json", role: "the shape of the U-Net")
             vae = try configuration("vae/config.json", role: "the shape of the AutoencoderKL")
             text = try configuration("text_encoder/config.json", role: "the shape of the text model")
-            schedulerConfiguration = try configuration("scheduler/scheduler_config.json", role: "the noise schedule")
+            schedulerConfiguration = try Self.corrected(
+                configuration("scheduler/scheduler_config.json", role: "the noise schedule"))
             tokenizer = try CLIPTokenizer(folder: url.appendingPathComponent("tokenizer"))
         }
         unetConfiguration = try UNet2DConditionConfiguration(unet)
@@ -63,6 +64,16 @@ public struct ModelFolder: Sendable {
     /// What a part's `config.json` calls itself: diffusers writes `_class_name`, transformers a list of `architectures`.
     private static func className(_ file: JSONConfiguration) throws -> String? {
         try file.optional("_class_name", as: String.self) ?? file.optional("architectures", as: [String].self)?.first
+    }
+
+    /// What diffusers' `StableDiffusionPipeline` makes of a scheduler's configuration before it draws: whatever the file says, or leaves to the
+    /// defaults of its class, `steps_offset` is 1 and `clip_sample` false.
+    private static func corrected(_ file: JSONConfiguration) throws -> JSONConfiguration {
+        _ = (try file.optional("steps_offset", as: Int.self), try file.optional("clip_sample", as: Bool.self))
+        let members = file.members.filter { !["steps_offset", "clip_sample"].contains($0.key) }
+        return JSONConfiguration(
+            members: members + [JSONValue.Member("steps_offset", .integer(1)), JSONValue.Member("clip_sample", .bool(false))],
+            file: file.file)
     }
 
     private static func checkClasses(in url: URL) throws {

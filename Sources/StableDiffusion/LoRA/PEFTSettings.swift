@@ -21,8 +21,7 @@ struct PEFTSettings {
         }
         rank = try file.count("r", default: 8, limit: 1 << 14)
         let key = kind == "LORA" ? "lora_alpha" : "alpha"
-        alpha = try file.value(key, default: 8)
-        guard alpha.isFinite else { throw file.wrong(key, expected: "a finite number") }
+        alpha = try file.finite(key, default: 8)
         isRankStabilized = try file.value("use_rslora", default: false)
         // Elsewhere the shapes tell the rank.
         ranks = kind == "LOKR" ? try Self.pattern("rank_pattern", of: file) { try $0.count($1, limit: 1 << 14) } : []

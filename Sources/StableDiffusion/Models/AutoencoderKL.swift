@@ -41,7 +41,7 @@ public struct AutoencoderKLConfiguration: Sendable, Equatable {
         useQuantConv = try file.value("use_quant_conv", default: true)
         usePostQuantConv = try file.value("use_post_quant_conv", default: true)
         scalingFactor = try file.value("scaling_factor", default: 0.18215)
-        shiftFactor = try file.value("shift_factor", default: 0)
+        shiftFactor = try file.finite("shift_factor", default: 0)
         guard scalingFactor != 0, scalingFactor.isFinite else { throw file.wrong("scaling_factor", expected: "a number, not 0") }
         guard ["silu", "swish"].contains(try file.value("act_fn", default: "silu")) else {
             throw file.wrong("act_fn", expected: "silu")

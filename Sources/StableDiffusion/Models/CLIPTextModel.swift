@@ -23,7 +23,7 @@ public struct CLIPTextConfiguration: Sendable, Equatable {
         numHiddenLayers = try file.count("num_hidden_layers", default: 12, limit: 256)
         numAttentionHeads = try file.count("num_attention_heads", default: 8)
         maxPositionEmbeddings = try file.count("max_position_embeddings", default: 77, limit: 1 << 16)
-        layerNormEps = try file.value("layer_norm_eps", default: 1e-5)
+        layerNormEps = try file.finite("layer_norm_eps", default: 1e-5, from: 0)
         switch try file.value("hidden_act", default: "quick_gelu") {
         case "quick_gelu": hiddenAct = .quickGELU
         case "gelu": hiddenAct = .gelu

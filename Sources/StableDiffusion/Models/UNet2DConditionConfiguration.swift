@@ -58,14 +58,14 @@ public struct UNet2DConditionConfiguration: Sendable, Equatable {
         crossAttentionDim = try Self.same(file, "cross_attention_dim", default: 1280)
         useLinearProjection = try file.value("use_linear_projection", default: false)
         normNumGroups = try file.count("norm_num_groups", default: 32)
-        normEps = try file.value("norm_eps", default: 1e-5)
+        normEps = try file.finite("norm_eps", default: 1e-5, from: 0)
         downsamplePadding = try file.value("downsample_padding", default: 1)
         flipSinToCos = try file.value("flip_sin_to_cos", default: true)
-        freqShift = try file.value("freq_shift", default: 0)
+        freqShift = try file.finite("freq_shift", default: 0)
         timeEmbeddingDim = try file.count("time_embedding_dim", default: channels[0] * 4)
         convInKernel = try file.count("conv_in_kernel", default: 3, limit: 31)
         convOutKernel = try file.count("conv_out_kernel", default: 3, limit: 31)
-        sampleSize = try file.optional("sample_size", as: Int.self)
+        sampleSize = try Self.sampleSize(file)
         guard (0...1).contains(downsamplePadding) else { throw file.wrong("downsample_padding", expected: "0 or 1") }
         guard channels.allSatisfy({ $0 % normNumGroups == 0 }) else {
             throw file.wrong("norm_num_groups", expected: "a divisor of block_out_channels \(channels)")
@@ -74,6 +74,14 @@ public struct UNet2DConditionConfiguration: Sendable, Equatable {
             throw file.wrong("attention_head_dim", expected: "numbers of heads that divide block_out_channels \(channels)")
         }
         guard channels[0] % 2 == 0 else { throw file.wrong("block_out_channels", expected: "an even first number") }
+    }
+
+    /// At least 64 in files from before diffusers 0.9, many of which say 32 (as `StableDiffusionPipeline` takes it).
+    private static func sampleSize(_ file: JSONConfiguration) throws -> Int? {
+        guard file["sample_size"] ?? .null != .null else { return nil }
+        let size = try file.count("sample_size", limit: 1 << 16)
+        let version = try file.value("_diffusers_version", default: "").split(separator: ".").prefix(2).map { Int($0) ?? .max }
+        return version.count == 2 && version[0] == 0 && version[1] < 9 ? max(64, size) : size
     }
 
     /// Keys of other members of the family; SDXL shows itself by `addition_embed_type`.

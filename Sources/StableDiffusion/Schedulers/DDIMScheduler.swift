@@ -26,7 +26,7 @@ public struct DDIMScheduler: Scheduler {
         stride = train / inferenceSteps
         timesteps = try configuration.choice("timestep_spacing", default: TimestepSpacing.leading)
             .timesteps(
-                train: train, count: inferenceSteps, offset: configuration.value("steps_offset", default: 0), rounds: true)
+                train: train, count: inferenceSteps, offset: configuration.stepsOffset(train: train), rounds: true)
         try configuration.check(timesteps, train: train)
         try schedule.requireSignal(at: timesteps, configuration)
     }

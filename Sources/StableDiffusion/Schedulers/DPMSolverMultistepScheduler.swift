@@ -85,7 +85,7 @@ public struct DPMSolverMultistepScheduler: Scheduler {
             return linspace(0, Double(last - 1), count + 1).dropFirst().reversed().map { Int($0.rounded(.toNearestOrEven)) }
         case .leading:
             let stride = last / (count + 1)
-            let offset: Int = try configuration.value("steps_offset", default: 0)
+            let offset = try configuration.stepsOffset(train: trainSigmas.count)
             return (1...count).reversed().map { $0 * stride + offset }
         case .trailing:
             return descend(from: Double(last), step: Double(trainSigmas.count) / Double(count))

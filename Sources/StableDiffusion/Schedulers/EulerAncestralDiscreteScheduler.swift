@@ -31,7 +31,7 @@ public struct EulerAncestralDiscreteScheduler: Scheduler {
         let trainSigmas = schedule.sigmas(isRescaled: try configuration.value("rescale_betas_zero_snr", default: false))
         let spacing = try configuration.choice("timestep_spacing", default: TimestepSpacing.linspace)
         timesteps = spacing.timesteps(
-            train: train, count: inferenceSteps, offset: try configuration.value("steps_offset", default: 0), rounds: false)
+            train: train, count: inferenceSteps, offset: try configuration.stepsOffset(train: train), rounds: false)
         try configuration.check(timesteps, train: train)
         sigmas = timesteps.map { Float(interpolated(trainSigmas, at: $0)) } + [0]
         initNoiseSigma = initialDeviation(sigmas, spacing)

@@ -35,7 +35,7 @@ public struct EulerDiscreteScheduler: Scheduler {
         let trainSigmas = schedule.sigmas(isRescaled: try configuration.value("rescale_betas_zero_snr", default: false))
         let spacing = try configuration.choice("timestep_spacing", default: TimestepSpacing.linspace)
         var steps = spacing.timesteps(
-            train: train, count: inferenceSteps, offset: try configuration.value("steps_offset", default: 0), rounds: false)
+            train: train, count: inferenceSteps, offset: try configuration.stepsOffset(train: train), rounds: false)
         try configuration.check(steps, train: train)
         var levels = steps.map { interpolated(trainSigmas, at: $0) }
         if try configuration.value("use_karras_sigmas", default: false), let first = levels.first, let last = levels.last {

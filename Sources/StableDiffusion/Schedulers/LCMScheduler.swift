@@ -28,7 +28,7 @@ public struct LCMScheduler: Scheduler {
         let train = schedule.trainTimesteps
         let original = try configuration.count("original_inference_steps", default: 50, limit: train)
         guard (1...original).contains(inferenceSteps) else { throw StableDiffusionError.steps(inferenceSteps, limit: original) }
-        timestepScaling = try configuration.value("timestep_scaling", default: 10)
+        timestepScaling = try configuration.finite("timestep_scaling", default: 10)
         clip = try configuration.value("clip_sample", default: false) ? configuration.value("clip_sample_range", default: 1) : nil
         let stride = train / original
         // Evenly spaced members of the schedule that the model was distilled on.

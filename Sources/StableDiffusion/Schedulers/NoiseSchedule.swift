@@ -183,6 +183,14 @@ extension NoiseSchedule {
 }
 
 extension JSONConfiguration {
+    /// `steps_offset`, 0 where it is not said.
+    /// - Throws: `CheckpointError` when it is larger than the training.
+    func stepsOffset(train: Int) throws -> Int {
+        let offset = try value("steps_offset", default: 0)
+        guard (-train...train).contains(offset) else { throw wrong("steps_offset", expected: "at most \(train)") }
+        return offset
+    }
+
     /// Refuses a number of steps that no run can have.
     /// - Throws: `CheckpointError` when time steps lie outside the training's.
     func check(_ timesteps: [Float], train: Int) throws {

@@ -41,7 +41,7 @@ public struct PNDMScheduler: Scheduler {
         stride = train / inferenceSteps
         let steps = try configuration.choice("timestep_spacing", default: TimestepSpacing.leading)
             .timesteps(
-                train: train, count: inferenceSteps, offset: configuration.value("steps_offset", default: 0), rounds: true)
+                train: train, count: inferenceSteps, offset: configuration.stepsOffset(train: train), rounds: true)
         try configuration.check(steps, train: train)
         if try configuration.value("skip_prk_steps", default: false) {
             // The second time step is asked twice.
