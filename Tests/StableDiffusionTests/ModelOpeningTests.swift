@@ -191,6 +191,9 @@ private func placeTokenizer(in folder: URL) throws {
             }
             // The text model without "text_model.", as some files have it.
             tensors += text.namedParameters().map { StoredTensor("cond_stage_model.transformer." + $0.name, $0.parameter.value) }
+            // What some programs store along of the whole of CLIP.
+            tensors.append(StoredTensor("cond_stage_model.transformer.text_projection.weight", Tensor(zeros: [64, 64])))
+            tensors.append(StoredTensor("cond_stage_model.transformer.logit_scale", Tensor(zeros: [1])))
             try SafetensorsWriter.write(tensors, to: url)
             let model = try ModelFolder(url)
             #expect(
@@ -221,6 +224,16 @@ private func placeTokenizer(in folder: URL) throws {
             for ((name, parameter), (_, same)) in zip(one.namedParameters(), other.namedParameters()) {
                 #expect(parameter.value.array == same.value.array, "\(name)")
             }
+        }
+    }
+
+    @Test func whatCLIPComparesByIsPassedOver() throws {
+        try withModelCopy { url in
+            let file = url.appendingPathComponent("text_encoder/model.safetensors")
+            let state = try StateDictionary(safetensors: file)
+            let extra = StoredTensor("text_projection.weight", Tensor(zeros: [20, 20]))
+            try SafetensorsWriter.write(state.entries.map { StoredTensor($0.name, $0.tensor()) } + [extra], to: file)
+            try unchanged(url)
         }
     }
 

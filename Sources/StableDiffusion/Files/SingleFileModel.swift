@@ -152,10 +152,10 @@ struct SingleFileModel: Sendable {
             used.insert(old)
             entries.append(entry.renamed(name))
         }
-        // Losses and averages of the training lie beside the weights; position_ids is a list of numbers that transformers once stored.
+        // Losses and averages of the training lie beside the weights.
         let rest = state.entries.filter {
             $0.name.hasPrefix(prefix) && !used.contains($0.name) && !$0.name.hasPrefix(prefix + "loss.")
-                && !$0.name.hasSuffix("position_ids")
+                && !CLIPTextModel.ignored.contains(where: $0.name.hasSuffix)
         }
         return try StateDictionary(file: state.file, entries: entries + rest)
     }

@@ -57,13 +57,16 @@ public final class CLIPTextModel: Module {
             + numbered("encoder.layers", layers) + [("final_layer_norm", finalLayerNorm)]
     }
 
-    /// Names as in the files of Stable Diffusion: without the prefix "text_model.", and without the list 0, 1, 2, ... that older versions
-    /// of transformers stored.
+    /// What may lie beside the weights: the list 0, 1, 2, ... that older versions of transformers stored, and what the whole of CLIP compares texts
+    /// with pictures by.
+    static let ignored = ["embeddings.position_ids", "text_projection.weight", "logit_scale"]
+
+    /// Names as in the files of Stable Diffusion: without the prefix "text_model.", and without those of `ignored`.
     /// - Throws: `CheckpointError` when two tensors get one name.
     public static func stateDictionary(_ state: StateDictionary) throws -> StateDictionary {
         try state.renamed { name in
             let name = name.hasPrefix("text_model.") ? String(name.dropFirst("text_model.".count)) : name
-            return name == "embeddings.position_ids" ? nil : name
+            return ignored.contains(name) ? nil : name
         }
     }
 
