@@ -202,6 +202,10 @@ import Testing
         #expect(story.step?.code == anna.state.code)
         #expect(story.step?.settings == anna.state.settings)
         #expect(story.step?.title == "Anna")
+        // The steps that had led to her are not lost when one goes on from her; who begins anew leaves them.
+        #expect(story.model.trail?.lineage == anna.lineage)
+        story.press("R")
+        #expect(story.model.trail?.lineage == ["average"])
     }
 
     @Test("a face of another space is not opened as if it were one of this space")

@@ -302,5 +302,14 @@ import Testing
         let read = try JSONDecoder().decode(CodeRecord.self, from: Data(record.utf8))
         #expect(read.name == "p00001 + 1" && read.lineage?.count == 2 && read.lineage?.first == "p00001")
         #expect(read.settings == description.defaults && read.model == .vae)
+        // Taken up from the file, it goes on with the steps that had led there.
+        var later = Story(
+            ExplorerOptions(size: Size(columns: 120, rows: 34), resumesLastWalk: false, start: read))
+        later.open()
+        #expect(later.step?.title == "p00001 + 1" && later.model.trail?.lineage == read.lineage)
+        later.press(.down)
+        later.press(.right)
+        let lineage = try #require(later.model.trail?.lineage)
+        #expect(lineage.count == 3 && Array(lineage.prefix(2)) == read.lineage, "\(lineage)")
     }
 }

@@ -12,6 +12,8 @@ struct Step: Sendable {
     var origin: String
     /// Whether the walk starts here: somebody was opened or drawn by lot.
     var startsWalk = false
+    /// Of a start that was taken up from a file or from the saved faces: the steps that had led there, oldest first.
+    var earlier: [String] = []
     /// Changes of the person since then.
     var changes = 0
     /// The axis that the step moved, if it did only that: further moves soon after join it.
@@ -148,13 +150,14 @@ struct Trail: Sendable {
         return node
     }
 
-    /// Labels from the start of the walk to here, oldest first.
+    /// Labels from the start of the walk to here, oldest first; a start that was taken up stands for the steps that had led there.
     var lineage: [String] {
         var labels: [String] = []
         var node: Int? = current
         while let here = node {
-            labels.append(nodes[here].step.label)
-            if nodes[here].step.startsWalk { break }
+            let step = nodes[here].step
+            labels += step.startsWalk && !step.earlier.isEmpty ? step.earlier.reversed() : [step.label]
+            if step.startsWalk { break }
             node = nodes[here].parent
         }
         return labels.reversed()

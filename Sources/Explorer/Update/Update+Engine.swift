@@ -127,7 +127,7 @@ extension ExplorerModel {
             trail = Trail(
                 start: Step(
                     code: WeightCode(record.code), settings: record.settings ?? index.description.defaults, label: record.name,
-                    origin: record.name, startsWalk: true, time: now))
+                    origin: record.name, startsWalk: true, earlier: record.lineage ?? [], time: now))
             say("from the file: \((record.lineage ?? [record.origin]).suffix(3).joined(separator: " · "))")
         } else if let walk = Trail(history: steps) {
             trail = walk

@@ -119,6 +119,7 @@ extension ExplorerModel {
         step.label = "average"
         step.origin = "average"
         step.startsWalk = true
+        step.earlier = []
         step.changes = 0
         step.axis = nil
         step.time = now

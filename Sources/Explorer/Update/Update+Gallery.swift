@@ -202,14 +202,18 @@ extension ExplorerModel {
     mutating func openChosen() -> [ExplorerEffect] {
         guard let face = faceInHand(), let trail else { return [] }
         var settings = trail.step.settings
+        var earlier: [String] = []
         if case .favourite = (screen == .saved ? saved : people).selectedItem {
             // A favourite is the exact state: prompt, seed, sampler and all.
             settings = face.state.settings
+            earlier = face.lineage
         }
         screen = .explore
         brood = nil
         return commit(
-            Step(code: face.state.code, settings: settings, label: face.name, origin: face.name, startsWalk: true, time: now))
+            Step(
+                code: face.state.code, settings: settings, label: face.name, origin: face.name, startsWalk: true,
+                earlier: earlier, time: now))
     }
 
     mutating func moveInGallery(_ command: Command) {
