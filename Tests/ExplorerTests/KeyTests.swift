@@ -184,4 +184,22 @@ import Testing
             #expect(row != nil, "\(binding.command)")
         }
     }
+
+    @Test("what stands at the foot of a screen comes first in palette and help; who looks for arrows finds them farther down")
+    func mostUsefulFirst() throws {
+        var story = Story.opened()
+        func entries() -> [PaletteEntry] { story.model.paletteEntries(query: "") }
+        #expect(entries().prefix(5) == [.command(.sample), .command(.undo), .command(.setA), .command(.setB), .command(.keep)])
+        let arrow = try #require(entries().firstIndex(of: .command(.axisUp)))
+        let quit = try #require(entries().firstIndex(of: .command(.quit)))
+        #expect(arrow > quit)
+        // Nothing is left out or there twice.
+        #expect(Set(entries()).count == entries().count && entries().count == Command.allCases.count - 3 + Theme.builtIn.count)
+        story.press("2")
+        #expect(entries().first == .command(.open))
+        guard case .key(_, _, command: .galleryLeft) = story.model.helpLines(filter: "").dropFirst().first else {
+            Issue.record("\(story.model.helpLines(filter: "").prefix(3))")
+            return
+        }
+    }
 }

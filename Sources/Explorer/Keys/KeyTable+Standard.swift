@@ -152,6 +152,13 @@ extension KeyTable {
         Binding(.morph, .exportAnimation, [key("E")]),
     ]
 
+    /// The most useful first: what stands at the foot of a screen as it stands there, then the others as they come.
+    static func byUse<Item>(_ items: [Item], in scope: Scope, command: (Item) -> Command) -> [Item] {
+        let foot = hints(in: scope).flatMap(\.commands)
+        func rank(_ item: Item) -> Int { foot.firstIndex(of: command(item)) ?? foot.count }
+        return items.enumerated().sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(\.element)
+    }
+
     /// The words at the foot of the screen, most useful first: what does not fit is left out from the end.
     static func hints(in scope: Scope) -> [Hint] {
         let closing = [Hint(commands: [.palette], label: "commands"), Hint(commands: [.help], label: "help")]

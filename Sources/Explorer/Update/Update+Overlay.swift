@@ -65,7 +65,7 @@ extension ExplorerModel {
 
     // MARK: The palette
 
-    /// Everything that the typed words name, the best match first; all of it, in the order of the keys, when nothing is typed.
+    /// Everything that the typed words name, the best match first; all of it, the most useful first, when nothing is typed.
     func paletteEntries(query: String) -> [PaletteEntry] {
         let words = query.lowercased().split(separator: " ").map(String.init)
         var ranked: [(entry: PaletteEntry, rank: Int, place: Int)] = []
@@ -93,13 +93,22 @@ extension ExplorerModel {
         return ranked.sorted { $0.rank == $1.rank ? $0.place < $1.place : $0.rank < $1.rank }.map(\.entry)
     }
 
-    /// Commands of the present screen, then those for everywhere, then the rest.
+    /// Commands of the present screen, then those for everywhere, those of both that only move about after them, then the rest.
     private var paletteOrder: [Command] {
         let own = Set(keys.bindings(in: scope).map(\.command))
         let general = Set(keys.bindings(in: .everywhere).map(\.command))
         let all = Command.allCases.filter { $0 != .palette && $0 != .back && $0 != .quitNow }
-        return all.filter(own.contains) + all.filter { general.contains($0) && !own.contains($0) }
-            + all.filter { !own.contains($0) && !general.contains($0) }
+        let here = all.filter(own.contains) + all.filter { general.contains($0) && !own.contains($0) }
+        let useful = KeyTable.byUse(here.filter { !isMotion($0) }, in: scope) { $0 }
+        return useful + here.filter(isMotion) + all.filter { !own.contains($0) && !general.contains($0) }
+    }
+
+    /// Whether a command is one of the keys that everybody tries without looking it up.
+    private func isMotion(_ command: Command) -> Bool {
+        switch keys.keys(for: command, in: scope).first?.key {
+        case .up, .down, .left, .right, .pageUp, .pageDown, .home, .end: true
+        default: false
+        }
     }
 
     private func searchTexts(_ entry: PaletteEntry) -> (title: String, other: String) {
@@ -130,7 +139,8 @@ extension ExplorerModel {
         case blank
     }
 
-    /// The keys of the present screen first, then those for everywhere, then the other screens; only lines with all typed words.
+    /// The keys of the present screen first, then those for everywhere, then the other screens, the most useful of each first; only lines with
+    /// all typed words.
     func helpLines(filter: String) -> [HelpLine] {
         let words = filter.lowercased().split(separator: " ")
         let first: [Scope] = [scope, .everywhere]
@@ -156,7 +166,7 @@ extension ExplorerModel {
         for scope in scopes {
             section(
                 scope.title,
-                keys.bindings(in: scope).map { binding in
+                KeyTable.byUse(keys.bindings(in: scope), in: self.scope, command: \.command).map { binding in
                     (binding.keys.map(KeyName.words).joined(separator: "  "), binding.command.title, binding.command)
                 })
         }

@@ -162,7 +162,7 @@ extension ExplorerModel {
         lines.append((key(.help), "all keys"))
         let list = layout.list
         var card = Rect(
-            x: list.x + 2, y: list.maxY - lines.count - 4, columns: min(48, list.columns - 4), rows: lines.count + 2)
+            x: list.x + 2, y: list.maxY - lines.count - 3, columns: min(48, list.columns - 4), rows: lines.count + 2)
         if card.y <= list.y + 3, layout.trailStyle == .column { card = layout.trail }
         guard card == layout.trail || card.y > list.y + 3, card.rows >= lines.count + 2, card.columns >= 28 else { return }
         canvas.grid.fill(card)

@@ -67,7 +67,7 @@ extension ExplorerModel {
             drawPaletteRow(
                 entries[top + row], place: top + row, isSelected: top + row == selected, y: list.y + row, on: &canvas, in: list)
         }
-        canvas.note("↑↓ Enter", on: rect)
+        canvas.note("↑↓ Enter · Esc closes", on: rect)
     }
 
     private func drawPaletteRow(
