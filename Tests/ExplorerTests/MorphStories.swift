@@ -90,6 +90,18 @@ import Testing
         #expect(story.screen.contains(".31") && !story.screen.contains(".13"), "\(story.screen)")
     }
 
+    @Test("the face that a walk begins with is still seen in Explore afterwards")
+    func backToTheFace() throws {
+        var story = Self.begun()
+        let walk = try #require(story.lastSubmitted(where: { if case .morph = $0 { true } else { false } }))
+        guard case .morph(let request) = walk.1 else { return }
+        story.send(
+            .engine(
+                .frame(walk.0, MorphFrame(index: 0, position: 0, code: request.from, image: TestSpace.picture(128, side: 128)))))
+        story.press("1")
+        #expect(story.frame.placements.contains { $0.slot == "preview" })
+    }
+
     @Test("playing goes there and back over the finished frames only")
     func plays() {
         var story = Self.begun()

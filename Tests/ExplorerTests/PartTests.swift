@@ -86,6 +86,9 @@ import Testing
         #expect(store.finishedPicture(of: request(2)) == nil)
         #expect(store.finishedPicture(of: request(13)) == keys[13])
         #expect(Set(keys).count == keys.count)
+        // Drawn once more it keeps its name; in another size it is another picture.
+        #expect(store.add(TestSpace.picture(13), finishedFor: request(13)) == keys[13])
+        #expect(store.add(TestSpace.picture(13, side: 8), finishedFor: request(13)) != keys[13] && !store.contains(keys[13]))
     }
 
     @Test("names of axes: at most two attributes, never twice the same thing, the sign told")

@@ -37,14 +37,20 @@ struct PictureStore: Sendable {
     /// The finished picture of a request in full size, if it is still here.
     func finishedPicture(of request: RenderRequest) -> ImageKey? { finished[request] }
 
-    /// Takes a picture in.
+    /// Takes a picture in. Equal requests have equal pictures: what is here already stays under its name, for somebody may be looking at it.
     /// - Parameters:
     ///   - image: the pixels.
     ///   - request: what it is the finished picture of; nil for drafts.
     ///   - isSmall: whether it was made smaller for a gallery: it stands in for the full one nowhere else.
     /// - Returns: its name.
     mutating func add(_ image: RGBImage, finishedFor request: RenderRequest? = nil, isSmall: Bool = false) -> ImageKey {
-        if let request, let old = isSmall ? small[request] : finished[request] { remove(old) }
+        if let request, let old = isSmall ? small[request] : finished[request], let known = entries[old]?.image {
+            if (known.width, known.height) == (image.width, image.height) {
+                touch(old)
+                return old
+            }
+            remove(old)
+        }
         let key = ImageKey(nextKey)
         nextKey += 1
         clock += 1
