@@ -121,8 +121,10 @@ import Testing
         var story = Story.opened(Self.town(.vae), size: Size(columns: 80, rows: 24))
         story.press("5")
         #expect(story.screen.contains("Passport") && !story.screen.contains("fingerprint"))
+        #expect(story.screen.contains("v space"))
         story.press("v")
         #expect(!story.screen.contains("Passport") && story.screen.contains("fingerprint"))
+        #expect(story.screen.contains("v passport"))
         story.press("v")
         #expect(story.screen.contains("Passport"))
     }

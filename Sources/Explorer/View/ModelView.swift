@@ -23,6 +23,11 @@ extension ExplorerModel {
         if !layout.space.isEmpty { drawSpace(on: &canvas, in: layout.space, index) }
     }
 
+    /// The key that brings the pane for which there is no room beside this one, in its title; nothing where both are on the screen.
+    func keyOfPane(_ other: String, _ size: Size) -> String {
+        index?.hasCodes == true && !modelLayout(size: size).showsBoth ? "\(key(.spacePane)) \(other)" : ""
+    }
+
     // MARK: The axes as bars
 
     /// A measure of the table: its name, what it is for an axis, what a full bar is, how it is written.
@@ -125,7 +130,8 @@ extension ExplorerModel {
 
     private func drawSpace(on canvas: inout Canvas, in rect: Rect, _ index: SpaceIndex) {
         let description = index.description
-        let inner = canvas.pane(rect, titles: ["Space", description.name, description.decoder]).inset(left: 1, right: 1)
+        let titles = ["Space", description.name, description.decoder, keyOfPane("passport", canvas.grid.size)]
+        let inner = canvas.pane(rect, titles: titles).inset(left: 1, right: 1)
         guard inner.rows > 0, inner.columns >= 20 else { return }
         var y = inner.y
         func line(_ title: String, _ words: String, _ role: Theme.Role = .text, titleColumns: Int = 16) {

@@ -11,9 +11,8 @@ extension ExplorerModel {
         }
         let description = index.description.axes[axis]
         let name = index.axisNames[axis]
-        let inner = canvas.pane(
-            rect, titles: ["Passport", name.isEmpty ? "axis \(index.number(of: axis))" : "\(index.number(of: axis)) \(name)"]
-        ).inset(left: 1, right: 1)
+        let title = name.isEmpty ? "axis \(index.number(of: axis))" : "\(index.number(of: axis)) \(name)"
+        let inner = canvas.pane(rect, titles: ["Passport", title, keyOfPane("space", canvas.grid.size)]).inset(left: 1, right: 1)
         guard inner.rows >= 4, inner.columns >= 24 else { return }
         // Faces as large as leaves six lines for the figures.
         let stops = Passport.stops
