@@ -46,6 +46,22 @@ private final class Wire {
         #expect(sender.pump(now: 22) == .idle)
     }
 
+    /// A cursor that can be seen leaves a hole in the picture where it stood as it was drawn.
+    @Test func theCursorIsHiddenMeanwhile() throws {
+        let wire = try Wire()
+        var sender = PictureSender(descriptor: wire.write)
+        sender.begin(small, at: cells, hidesCursor: true, synchronised: false, confirmed: false, now: 0)
+        #expect(sender.pump(now: 0) == .finished)
+        #expect(wire.take() == "\u{1b}[?25l\u{1b}7\u{1b}[3;5H\u{1b}P0;1q#0~~\u{1b}\\\u{1b}8\u{1b}[?25h")
+        // Also where the picture is broken off.
+        sender.begin(large, at: cells, hidesCursor: true, synchronised: false, confirmed: false, now: 0)
+        #expect(sender.pump(now: 0) == .blocked && sender.cut())
+        var sent = wire.take()
+        #expect(sender.pump(now: 1) == .finished)
+        sent += wire.take()
+        #expect(sent.hasSuffix("~\u{1b}\\\u{1b}8\u{1b}[?25h"))
+    }
+
     @Test func aLongPictureIsCutWithinItsString() throws {
         let wire = try Wire()
         var sender = PictureSender(descriptor: wire.write)

@@ -58,14 +58,19 @@ struct PictureSender {
     /// - Parameters:
     ///   - blob: the encoded picture.
     ///   - cells: where it goes.
+    ///   - hidesCursor: whether the cursor can be seen. Then it is hidden meanwhile: where it begins to draw, xterm takes the cursor away again
+    ///     by painting the empty cell, over the picture.
     ///   - synchronised: whether the terminal knows mode 2026.
     ///   - confirmed: whether to ask for a confirmation; its answer must be reported to `acknowledge`.
     ///   - now: milliseconds.
-    mutating func begin(_ blob: PictureBlob, at cells: Rect, synchronised: Bool, confirmed: Bool, now: Double) {
+    mutating func begin(
+        _ blob: PictureBlob, at cells: Rect, hidesCursor: Bool = false, synchronised: Bool, confirmed: Bool, now: Double
+    ) {
         precondition(!isSending, "one picture at a time")
         // The cursor after a picture differs from brand to brand: it is saved and restored, with its attributes.
-        var bytes = Array(((synchronised ? "\u{1b}[?2026h" : "") + "\u{1b}7").utf8)
-        tail = Array(("\u{1b}8" + (synchronised ? "\u{1b}[?2026l" : "") + (confirmed ? "\u{1b}[5n" : "")).utf8)
+        let (hide, show) = hidesCursor ? ("\u{1b}[?25l", "\u{1b}[?25h") : ("", "")
+        var bytes = Array(((synchronised ? "\u{1b}[?2026h" : "") + hide + "\u{1b}7").utf8)
+        tail = Array(("\u{1b}8" + show + (synchronised ? "\u{1b}[?2026l" : "") + (confirmed ? "\u{1b}[5n" : "")).utf8)
         rowEnds = []
         freeUntil = 0
         switch blob {

@@ -16,6 +16,8 @@ import ScreenModel
         var synchronised = false
         /// Whether it answers `CSI 5 n`.
         var confirms = false
+        /// Whether the cursor can be seen.
+        var showsCursor = false
         /// Whether new pictures must be sent twice.
         var repeats = false
     }
@@ -149,7 +151,8 @@ import ScreenModel
             stage.willSend(task, now: now)
             sending = task
             sender.begin(
-                blob, at: task.cells, synchronised: setting.synchronised, confirmed: setting.confirms, now: now)
+                blob, at: task.cells, hidesCursor: setting.showsCursor, synchronised: setting.synchronised,
+                confirmed: setting.confirms, now: now)
             pump(now)
         }
         if encoding == nil, let task = stage.nextToEncode(now: now, link: link, isEncoded: cache.contains) {

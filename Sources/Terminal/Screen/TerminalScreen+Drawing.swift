@@ -38,6 +38,7 @@ extension TerminalScreen {
         guard let frame = pending else { return }
         pending = nil
         pictures.setting = pictureSetting
+        pictures.setting.showsCursor = frame.cursor.map(frame.grid.bounds.contains) ?? false
         let isRepaint = shownGrid == nil
         let before = isRepaint ? pictures.coveredCells : []
         let erased = pictures.place(frame.placements, images: images, on: size, now: now)
