@@ -20,7 +20,7 @@ struct BenchCommand: ParsableCommand {
             Benchmarks:
             \(list)
 
-            Unet, decoder and text also take a model folder without a space. With W2W_PROFILE=1 in the environment a table of kernels and \
+            All but train, keys and shortcuts also take a model without a space. With W2W_PROFILE=1 in the environment a table of kernels and \
             shapes follows.
 
             Examples:
@@ -61,12 +61,15 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
         Interruption.shared.listen()
-        let chosen = BenchSuite.benchmarks.filter { names.isEmpty ? $0.isPartOfAll : names.contains($0.name) }.map(\.name)
         let suite = BenchSuite(
             source: space.source, stopwatch: Stopwatch(repeats: repeats),
             settings: BenchSettings(
                 latent: latent.map { ($0.height, $0.width) }, batch: batch,
                 precision: Precision(rawValue: precision.rawValue) ?? .f32))
+        // What is named is measured or refused; all that is not named is what this space has.
+        let chosen = try BenchSuite.benchmarks.filter {
+            try names.isEmpty ? $0.isPartOfAll && suite.lack(of: $0) == nil : names.contains($0.name)
+        }.map(\.name)
         var results: [BenchResult] = []
         for (index, name) in chosen.enumerated() {
             ProgressLine.show(EngineAPI.Progress(activity: "measuring \(name)", done: index, total: chosen.count))

@@ -3,9 +3,10 @@ import Foundation
 import PseudoTerminal
 
 extension Benchmark {
-    static let keys = Benchmark(name: "keys", summary: "key to screen while faces are drawn, on a pseudo-terminal with sixel") {
-        try $0.keys()
-    }
+    static let keys = Benchmark(
+        name: "keys", summary: "key to screen while faces are drawn, on a pseudo-terminal with sixel",
+        need: ("axes to move along", { $0.latentDimension > 0 })
+    ) { try $0.keys() }
 }
 
 /// Figures of the whole program as a person meets it: the explorer on a pseudo-terminal that answers as xterm with sixel.

@@ -2,7 +2,8 @@ import StableDiffusion
 
 extension Benchmark {
     static let shortcuts = Benchmark(
-        name: "shortcuts", summary: "what the preview's shortcuts lose against full runs (not part of all)", isPartOfAll: false
+        name: "shortcuts", summary: "what the preview's shortcuts lose against full runs (not part of all)", isPartOfAll: false,
+        need: ("coordinates and eight people", { $0.latentDimension > 0 && $0.identities.count >= 8 })
     ) { try $0.shortcuts() }
 }
 
@@ -12,7 +13,6 @@ extension BenchSuite {
     /// part of the way.
     func shortcuts() throws -> [BenchResult] {
         let (space, pipeline) = try models()
-        guard space.latentDimension > 0, space.identities.count >= 8 else { return [] }
         var trial = try ShortcutTrial(space, pipeline)
         for name in trial.names {
             try resume(name, &trial)

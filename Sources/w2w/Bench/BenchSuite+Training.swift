@@ -4,7 +4,10 @@ import TensorKit
 import WeightSpace
 
 extension Benchmark {
-    static let training = Benchmark(name: "train", summary: "one training step of the weight VAE") { try $0.training() }
+    static let training = Benchmark(
+        name: "train", summary: "one training step of the weight VAE",
+        need: ("200 LoRA vectors", { ($0.weights?.shape[0] ?? 0) >= 200 })
+    ) { try $0.training() }
     static let fullTraining = Benchmark(
         name: "train-full",
         summary: "the same at full size (99,648 numbers, 4096 wide, 512 axes), only when named: 11 GB of memory",
@@ -19,7 +22,7 @@ extension Benchmark {
 extension BenchSuite {
     fileprivate func training() throws -> [BenchResult] {
         let space = try models().space
-        guard let weights = space.weights, weights.shape[0] >= 200 else { return [] }
+        guard let weights = space.weights else { return [] }
         let trainer = try WeightVAETrainer(TrainingPlan(latentDim: 64), vectors: weights.tensor())
         let samples = try stopwatch.milliseconds { _ in try trainer.advance() }
         return [

@@ -13,6 +13,8 @@ struct Benchmark {
     let summary: String
     /// Whether `w2w bench` without names measures it.
     var isPartOfAll = true
+    /// What it needs of a space, as in "needs a space with ...", and whether a space has it; nil when any model will do.
+    var need: (words: String, isMet: @Sendable (Space) -> Bool)?
     let run: @Sendable (BenchSuite) throws -> [BenchResult]
 }
 
@@ -50,12 +52,23 @@ final class BenchSuite {
 
     /// - Parameter name: One of `names`.
     /// - Returns: The figures of that benchmark.
-    /// - Throws: What opening the space throws, or `Cancelled` after Ctrl-C.
+    /// - Throws: What opening the space throws, `CommandFailure` when the space has not what the benchmark needs, or `Cancelled` after Ctrl-C.
     func run(_ name: String) throws -> [BenchResult] {
         guard let benchmark = Self.benchmarks.first(where: { $0.name == name }) else {
             throw CommandFailure("there is no benchmark '\(name)'.", status: .wrongUsage)
         }
+        if let lack = try lack(of: benchmark) {
+            throw CommandFailure(lack, advice: "Choose another space with --space, or leave the benchmark out.")
+        }
         return try benchmark.run(self)
+    }
+
+    /// Why a benchmark cannot be measured with this space; nil when it can.
+    /// - Throws: What opening the space throws.
+    func lack(of benchmark: Benchmark) throws -> String? {
+        guard let need = benchmark.need else { return nil }
+        let space = try opened?.space ?? OpenedSpace(source).space
+        return need.isMet(space) ? nil : "\(benchmark.name) needs a space with \(need.words); \(space.folder.path) has none."
     }
 
     /// The space and its base model.
