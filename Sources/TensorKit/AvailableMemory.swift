@@ -21,15 +21,38 @@ public enum AvailableMemory {
         return value("MemAvailable").map { ($0 + (value("SwapFree") ?? 0)) << 10 }
     }
 
-    /// Version 2 of control groups. Pages of files count as used there but are given up when memory is short.
     private static var group: Int? {
-        let name = text("/proc/self/cgroup")?.split(separator: "\n").first { $0.hasPrefix("0::") }?.dropFirst(3) ?? ""
-        for folder in ["/sys/fs/cgroup\(name)", "/sys/fs/cgroup"] {
-            guard let limit = number(folder + "/memory.max"), let used = number(folder + "/memory.current") else { continue }
-            let files = text(folder + "/memory.stat")?.split(separator: "\n").first { $0.hasPrefix("inactive_file ") }
-            return max(0, limit - used + (files.flatMap { Int($0.dropFirst("inactive_file ".count)) } ?? 0))
+        text("/proc/self/cgroup").flatMap { group(membership: $0, mount: "/sys/fs/cgroup") }
+    }
+
+    /// What the control groups of a process leave it: its own and those above, of either version. Pages of files count as used there but are given up
+    /// when memory is short.
+    /// - Parameters:
+    ///   - membership: text of `/proc/self/cgroup`.
+    ///   - mount: where the groups lie.
+    /// - Returns: bytes; nil without a limit.
+    static func group(membership: String, mount: String) -> Int? {
+        var least: Int?
+        for line in membership.split(separator: "\n") {
+            // "0::/path" of version 2, "9:memory:/path" of version 1.
+            let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3 else { continue }
+            let isFirst = parts[1].split(separator: ",").contains("memory")
+            guard isFirst || parts[0] == "0" && parts[1].isEmpty else { continue }
+            let files =
+                isFirst ? ["limit_in_bytes", "usage_in_bytes", "total_inactive_file "] : ["max", "current", "inactive_file "]
+            var names = parts[2].split(separator: "/")
+            while true {
+                let folder = ([isFirst ? mount + "/memory" : mount] + names.map(String.init)).joined(separator: "/") + "/memory."
+                if let limit = number(folder + files[0]), let used = number(folder + files[1]) {
+                    let cached = text(folder + "stat")?.split(separator: "\n").first { $0.hasPrefix(files[2]) }
+                    let left = limit - used + (cached.flatMap { Int($0.dropFirst(files[2].count)) } ?? 0)
+                    least = min(least ?? .max, max(0, left))
+                }
+                if names.popLast() == nil { break }
+            }
         }
-        return nil
+        return least
     }
 
     private static var addressSpace: Int? {
