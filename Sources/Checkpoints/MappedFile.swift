@@ -30,7 +30,13 @@ public final class MappedFile: @unchecked Sendable {
             return
         }
         guard let base = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
-            throw unreadable(String(cString: strerror(errno)))
+            guard errno == ENOMEM else { throw unreadable(String(cString: strerror(errno))) }
+            throw CheckpointError(
+                file: url.path,
+                problem: .unsupported(
+                    reason:
+                        "there is no room for its \(DiskSpace.text(count)) in memory; close other programs, or raise the limit "
+                        + "(ulimit -v)"))
         }
         bytes = UnsafeRawBufferPointer(start: base, count: count)
     }

@@ -94,6 +94,8 @@ func withModelCopy(_ body: (URL) throws -> Void) throws {
                 .replacing(#/"_diffusers_version": "[^"]*"/#, with: "\"_diffusers_version\": \"\(version)\"")
             try Data(text.utf8).write(to: file)
             #expect(try ModelFolder(folder).unetConfiguration.sampleSize == expected)
+            try Data(text.replacingOccurrences(of: ": \(size),", with: ": [\(size), 8],").utf8).write(to: file)
+            #expect(try ModelFolder(folder).unetConfiguration.sampleSize == size)
         }
     }
 

@@ -79,6 +79,8 @@ public struct UNet2DConditionConfiguration: Sendable, Equatable {
     /// At least 64 in files from before diffusers 0.9, many of which say 32 (as `StableDiffusionPipeline` takes it).
     private static func sampleSize(_ file: JSONConfiguration) throws -> Int? {
         guard file["sample_size"] ?? .null != .null else { return nil }
+        // Height and width, where they differ: the larger.
+        if case .array = file["sample_size"] { return try file.counts("sample_size", limit: 1 << 16).max() }
         let size = try file.count("sample_size", limit: 1 << 16)
         let version = try file.value("_diffusers_version", default: "").split(separator: ".").prefix(2).map { Int($0) ?? .max }
         return version.count == 2 && version[0] == 0 && version[1] < 9 ? max(64, size) : size
