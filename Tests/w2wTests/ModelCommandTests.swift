@@ -28,6 +28,16 @@ import Testing
             ])
     }
 
+    @Test func nobodyIsInAModelAlone() async throws {
+        let home = try ExplorerProgram.Home()
+        let model = try smallModel(in: home)
+        let run = try await ProgramRun(
+            ["render", "--identity", "anna", "--space", model.path, "--out", "a.png"], home: home,
+            in: URL(fileURLWithPath: home.path))
+        #expect(run.status == 1)
+        #expect(run.errorLines.last == "It has no identities; draw the model itself with `w2w render --base`.")
+    }
+
     @Test func aSamplerThatIsNotToBeHadIsNamedUnlessAnotherIsChosen() async throws {
         let home = try ExplorerProgram.Home()
         let model = try smallModel(in: home)

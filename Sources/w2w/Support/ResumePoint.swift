@@ -52,7 +52,12 @@ struct ResumePoint {
         let near = names.filter { $0.hasPrefix(String(name.prefix(max(1, name.count - 1)))) }.prefix(3)
         let examples = near.isEmpty ? names.prefix(3) : near
         var advice = "Its \(names.count) identities are called like \(examples.joined(separator: ", "))."
-        if names.isEmpty { advice = "It has no identities; draw a new person with `w2w render --random SEED`." }
+        if names.isEmpty {
+            let isModelAlone = description.latentDimension == 0
+            advice =
+                "It has no identities; draw "
+                + (isModelAlone ? "the model itself with `w2w render --base`." : "a new person with `w2w render --random SEED`.")
+        }
         let looksLikeFile = name.contains("/") || name.hasSuffix(".z") || name.hasSuffix(".png")
         return CommandFailure(
             looksLikeFile
