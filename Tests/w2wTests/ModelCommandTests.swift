@@ -28,6 +28,52 @@ import Testing
             ])
     }
 
+    /// A safetensors file of zeros.
+    private func write(_ tensors: [(name: String, type: String, shape: [Int])], to url: URL) throws {
+        var (members, end) = ([String](), 0)
+        for (name, type, shape) in tensors {
+            let start = end
+            end += shape.reduce(type == "I64" ? 8 : 4, *)
+            members.append(#""\#(name)":{"dtype":"\#(type)","shape":\#(shape),"data_offsets":[\#(start),\#(end)]}"#)
+        }
+        let header = "{" + members.joined(separator: ",") + "}"
+        var data = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) }
+        data.append(contentsOf: header.utf8)
+        data.append(Data(count: end))
+        try data.write(to: url)
+    }
+
+    /// They trapped.
+    @Test(
+        arguments: [
+            ("unet", [("states", [1, 3, 19])], "\"states\" should have shape [1, T, 20], found [1, 3, 19]"),
+            ("unet", [("sample", [1, 5, 8, 8])], "\"sample\" should have shape [N, 4, H, W], found [1, 5, 8, 8]"),
+            ("unet", [("sample", [4, 8, 8])], "\"sample\" should have shape [N, 4, H, W], found [4, 8, 8]"),
+            ("unet", [("sample", [1, 4, 0, 8])], "\"sample\" should have shape [N, 4, H, W], found [1, 4, 0, 8]"),
+            ("unet", [("timesteps", [2])], "\"timesteps\" should have shape [1], found [2]"),
+            ("unet", [("vectors", [1, 3])], "\"vectors\" should have shape [1, "),
+            ("text", [("tokens", [1, 12])], "\"tokens\": should be rows of at most 11 ids below 40"),
+            ("text", [("tokens", [7])], "\"tokens\" should have shape [N, T], found [7]"),
+            ("decode", [("latents", [1, 3, 8, 8])], "\"latents\" should have shape [N, 4, H, W], found [1, 3, 8, 8]"),
+            ("encode", [("pictures", [1, 3, 3, 9])], "\"pictures\" should have shape [N, 3, H, W], H and W at least 4"),
+        ] as [(String, [(String, [Int])], String)])
+    func numbersOfAnotherShapeAreNamed(part: String, changed: [(String, [Int])], expected: String) async throws {
+        let home = try ExplorerProgram.Home()
+        let model = try smallModel(in: home)
+        let folder = URL(fileURLWithPath: home.path)
+        var shapes = ["sample": [1, 4, 8, 8], "states": [1, 3, 20], "timesteps": [1]]
+        for (name, shape) in changed { shapes[name] = shape }
+        try write(
+            shapes.sorted { $0.key < $1.key }.map { ($0.key, $0.key == "tokens" ? "I64" : "F32", $0.value) },
+            to: folder.appendingPathComponent("in.safetensors"))
+        let run = try await ProgramRun(
+            ["compute", part, "--space", model.path, "--in", "in.safetensors", "--out", "out.safetensors"], home: home, in: folder
+        )
+        #expect(run.status == 1)
+        #expect(run.errorLines.count == 1 && run.error.contains("in.safetensors: tensor " + expected), "\(run.error)")
+        #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("out.safetensors").path))
+    }
+
     @Test func nobodyIsInAModelAlone() async throws {
         let home = try ExplorerProgram.Home()
         let model = try smallModel(in: home)

@@ -49,7 +49,9 @@ struct ComputeCommand: ParsableCommand {
             settings: BenchSettings(precision: Precision(rawValue: precision.rawValue) ?? .f32))
         let pipeline = try suite.pipeline()
         if part == .tokens {
-            let prompts = try JSONDecoder().decode([String].self, from: Data(contentsOf: input))
+            guard let prompts = try? JSONDecoder().decode([String].self, from: Data(contentsOf: input)) else {
+                throw CheckpointError(file: input.path, problem: .unsupported(reason: "is no JSON list of prompts"))
+            }
             try JSONEncoder().encode(prompts.map { pipeline.tokenizer.encode($0).ids }).write(to: output)
             return
         }
@@ -63,32 +65,61 @@ struct ComputeCommand: ParsableCommand {
         switch part {
         case .tokens: return []
         case .text:
-            let entry = try state.entry("tokens")
-            let (ids, length) = (try entry.integers(), entry.shape.last ?? 1)
+            let entry = try Self.entry("tokens", ["N", "T"], state)
+            let (ids, length) = (try entry.integers(), entry.shape[1])
+            let limits = pipeline.textModel.configuration
+            guard length <= limits.maxPositionEmbeddings, ids.allSatisfy((0..<limits.vocabSize).contains) else {
+                let reason = "should be rows of at most \(limits.maxPositionEmbeddings) ids below \(limits.vocabSize)"
+                throw CheckpointError(file: state.file, problem: .invalidEntry(tensor: "tokens", reason: reason))
+            }
             let lists = stride(from: 0, to: ids.count, by: length).map { Array(ids[$0..<$0 + length]) }
             return [StoredTensor("states", pipeline.textModel(lists))]
         case .unet:
-            let sample = Self.channelsLast(try state.entry("sample").tensor())
-            let states = try state.entry("states").tensor()
+            let limits = pipeline.unet.configuration
+            let sample = Self.channelsLast(try Self.entry("sample", ["N", "\(limits.inChannels)", "H", "W"], state).tensor())
+            let count = "\(sample.shape[0])"
+            let states = try Self.entry("states", [count, "T", "\(limits.crossAttentionDim)"], state).tensor()
+            let steps = try Self.entry("timesteps", [count], state).floats()
             let prompts = (0..<states.shape[0]).map { pipeline.unet.prepare(states.rows($0..<$0 + 1)) }
-            let adapters = try state["vectors"].map { entry in
+            let adapters = try state["vectors"].map { _ in
                 let layout = try suite.models().space.layout
+                let entry = try Self.entry("vectors", [count, "\(layout.vectorLength)"], state)
                 return try (0..<entry.shape[0]).map { layout.adapter(of: try entry.tensor(rows: $0..<$0 + 1)) }
             }
             let prediction = pipeline.unet(
-                sample, timesteps: try state.entry("timesteps").floats(),
+                sample, timesteps: steps,
                 conditioning: pipeline.unet.conditioning(prompts, adapters: LoRABatch(adapters ?? [])))
             return [StoredTensor("prediction", Self.channelsFirst(prediction))]
         case .decode:
-            let pictures = pipeline.vae.decode(Self.channelsLast(try state.entry("latents").tensor()))
+            let entry = try Self.entry("latents", ["N", "\(pipeline.vae.configuration.latentChannels)", "H", "W"], state)
+            let pictures = pipeline.vae.decode(Self.channelsLast(entry.tensor()))
             return [StoredTensor("pictures", Self.channelsFirst(pictures))]
         case .encode:
-            let moments = pipeline.vae.encode(Self.channelsLast(try state.entry("pictures").tensor()))
+            let entry = try Self.entry("pictures", ["N", "3", "H", "W"], state)
+            let least = pipeline.vae.configuration.downscale
+            guard entry.shape[2...].allSatisfy({ $0 >= least }) else {
+                let problem = CheckpointError.Problem.wrongShape(
+                    tensor: "pictures", expected: "[N, 3, H, W], H and W at least \(least)", found: entry.shape)
+                throw CheckpointError(file: state.file, problem: problem)
+            }
+            let moments = pipeline.vae.encode(Self.channelsLast(entry.tensor()))
             return [
                 StoredTensor("mean", Self.channelsFirst(moments.mean)),
                 StoredTensor("log_variance", Self.channelsFirst(moments.logVariance)),
             ]
         }
+    }
+
+    /// A tensor of the file. In its shape letters stand for any number from 1 on.
+    private static func entry(_ name: String, _ shape: [String], _ state: StateDictionary) throws -> TensorEntry {
+        let entry = try state.entry(name)
+        let fits = entry.shape.count == shape.count && zip(entry.shape, shape).allSatisfy { $0 == Int($1) ?? max(1, $0) }
+        guard fits else {
+            throw CheckpointError(
+                file: state.file,
+                problem: .wrongShape(tensor: name, expected: "[\(shape.joined(separator: ", "))]", found: entry.shape))
+        }
+        return entry
     }
 
     /// [N, C, H, W] -> [N, H, W, C]
