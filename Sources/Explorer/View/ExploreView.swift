@@ -396,7 +396,7 @@ extension ExplorerModel {
             let isAhead = place > position
             canvas.text(isHere ? "◉" : isAhead ? "○" : "●", x: rect.x, y: y, isHere ? .accent : .dim, clip: rect)
             canvas.text(
-                TextWidth.truncate(trail[step].label, to: max(0, rect.columns - 2)), x: rect.x + 2, y: y,
+                Format.step(trail[step].label, columns: max(0, rect.columns - 2)), x: rect.x + 2, y: y,
                 isHere ? .accent : isAhead ? .dim : .text, bold: isHere, clip: rect)
             canvas.hit(Rect(x: rect.x, y: y, columns: rect.columns, rows: 1), .step(step))
         }
@@ -429,7 +429,7 @@ extension ExplorerModel {
             let isAhead = place > position
             let start = x
             x = canvas.text(isHere ? "◉" : isAhead ? "○" : "●", x: x, y: rect.y, isHere ? .accent : .dim, clip: rect) + 1
-            let label = TextWidth.truncate(trail[step].label, to: 22)
+            let label = Format.step(trail[step].label, columns: 22)
             x = canvas.text(label, x: x, y: rect.y, isHere ? .accent : isAhead ? .dim : .text, bold: isHere, clip: rect)
             canvas.hit(Rect(x: start, y: rect.y, columns: x - start, rows: 1).intersection(rect), .step(step))
             x += 2
@@ -455,8 +455,9 @@ extension ExplorerModel {
                 canvas.centred(isHere ? "◉" : "●", in: face, row: faceRows / 2, isHere ? .accent : .dim)
             }
             let caption = Rect(x: cell.x, y: cell.maxY - 1, columns: cellColumns - 1, rows: 1)
+            let mark = place > position ? "○ " : isHere ? "◉ " : ""
             canvas.centred(
-                (place > position ? "○ " : isHere ? "◉ " : "") + trail[step].label, in: caption, row: 0,
+                mark + Format.step(trail[step].label, columns: caption.columns - mark.count), in: caption, row: 0,
                 isHere ? .accent : place > position ? .dim : .text, bold: isHere)
         }
     }

@@ -32,6 +32,19 @@ enum Format {
         fixed(value, 2).replacing("0.", with: ".", maxReplacements: 1)
     }
 
+    /// A step of the trail in so many columns: "wearing lip… +1.25". Where it is too long its words give way, not the value at its end.
+    static func step(_ label: String, columns: Int) -> String {
+        guard TextWidth.columns(of: label) > columns, let blank = label.lastIndex(of: " ") else {
+            return TextWidth.truncate(label, to: columns)
+        }
+        let value = label[blank...]
+        let room = columns - TextWidth.columns(of: String(value))
+        guard let sign = value.dropFirst().first, "+−".contains(sign), room >= 4 else {
+            return TextWidth.truncate(label, to: columns)
+        }
+        return TextWidth.truncate(String(label[..<blank]), to: room) + value
+    }
+
     static func percent(_ share: Float) -> String { "\(Int((share * 100).rounded())) %" }
 
     /// "1,012".
