@@ -185,8 +185,10 @@ extension ExplorerModel {
         let alike = Rect(x: rect.x, y: rect.y + (isNarrow ? 1 : 0), columns: rect.columns, rows: 1)
         var x = typicalEnd + 3
         if isNarrow, index.hasCodes {
-            x = canvas.text("alike", x: rect.x + 1, y: alike.y, .dim, clip: rect) + 3
-            if ends.a == nil, ends.b == nil {
+            let hasEnds = ends.a != nil || ends.b != nil
+            canvas.text(hasEnds ? "alike" : "walk", x: rect.x + 1, y: alike.y, .dim, clip: rect)
+            x = rect.x + 9
+            if !hasEnds {
                 x = canvas.text("\(key(.setA)) \(key(.setB)) set ends", x: x, y: alike.y, .dim, clip: rect)
             }
         }
