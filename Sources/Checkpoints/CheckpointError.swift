@@ -126,15 +126,23 @@ public struct StateDictionaryMismatch: Error, Equatable {
 }
 
 extension StateDictionaryMismatch: CustomStringConvertible, LocalizedError {
-    /// A summary on the first line, then one line for each tensor.
+    /// Tensors of each kind that are written out; a wrong file would fill the screen with hundreds and push the summary off it.
+    private static let mostWritten = 8
+
+    /// A summary on the first line, then one line for each tensor, the first ones of each kind.
     public var description: String {
         var lines = [
             "\(file): does not fit this network: \(missing.count) missing, \(unexpected.count) unexpected, "
                 + "\(wrongShape.count) of another shape; check that weights and configuration belong together"
         ]
-        lines += wrongShape.map { "  \($0.key): expected \($0.expected), found \($0.found)" }
-        lines += missing.map { "  \($0.key): missing, expected \($0.shape)" }
-        lines += unexpected.map { "  \($0.key): unexpected, found \($0.shape)" }
+        func write(_ tensors: [String], _ kind: String) {
+            lines += tensors.prefix(Self.mostWritten)
+            let left = tensors.count - Self.mostWritten
+            if left > 0 { lines.append("  and \(left) more \(kind)") }
+        }
+        write(wrongShape.map { "  \($0.key): expected \($0.expected), found \($0.found)" }, "of another shape")
+        write(missing.map { "  \($0.key): missing, expected \($0.shape)" }, "missing")
+        write(unexpected.map { "  \($0.key): unexpected, found \($0.shape)" }, "unexpected")
         return lines.joined(separator: "\n")
     }
 

@@ -28,6 +28,17 @@ import Testing
         }
     }
 
+    @Test func aWrongFileDoesNotFillTheScreen() {
+        let items = (0..<700).map { StateDictionaryMismatch.Item(key: "layer.\($0).weight", shape: [4, $0]) }
+        let mismatch = StateDictionaryMismatch(
+            file: "m.safetensors", missing: items, unexpected: Array(items.prefix(8)), wrongShape: [])
+        let lines = mismatch.description.split(separator: "\n")
+        #expect(lines[0].contains("700 missing, 8 unexpected, 0 of another shape"))
+        #expect(lines[8] == "  layer.7.weight: missing, expected [4, 7]")
+        #expect(lines[9] == "  and 692 more missing")
+        #expect(lines.last == "  layer.7.weight: unexpected, found [4, 7]" && lines.count == 18)
+    }
+
     @Test func matchedEntriesComeInTheOrderAsked() throws {
         let state = try state([("a", [2, 3]), ("b", [4])])
         #expect(try state.matched(to: [("b", [4]), ("a", [2, 3])]).map(\.name) == ["b", "a"])
