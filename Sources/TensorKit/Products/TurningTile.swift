@@ -71,8 +71,8 @@ private struct FourTiles: TileSums {
     }
 }
 
-/// The products of up to four tiles with sixteen outputs' kernels, which F(4 x 4)'s turn makes in registers, a row of places or two at a time: they are
-/// turned again for each row (an operation for each product of four tiles) and never stored, which would take longer than the products.
+/// The products of up to four tiles with sixteen outputs' kernels, which F(4 x 4) turns in registers, for a row of places or two at a time. What they
+/// turn into is never stored: that takes longer than reading the nine numbers again for each row, and half as long as the products of four tiles.
 struct TurningTile {
     /// Channels that are multiplied together at most: their kernels stay in the first cache for all rows of places.
     static let depth = 64
@@ -80,16 +80,16 @@ struct TurningTile {
     private static let side = turns.side
 
     /// Floats from one place of so many tiles to the next.
-    static func apart(_ tiles: Int) -> Int { (held(tiles) * depth / 16 | 1) * 16 }
-    /// How many tiles' numbers lie there.
-    static func held(_ tiles: Int) -> Int { tiles == 3 ? 4 : tiles }
+    static func apart(_ tiles: Int) -> Int { (padded(tiles) * depth / 16 | 1) * 16 }
+    /// Three tiles are multiplied like four.
+    static func padded(_ tiles: Int) -> Int { tiles == 3 ? 4 : tiles }
 
     /// [channels, 9, 16]
     private let kernels: UnsafeRawPointer
-    /// The tiles' turned numbers, [36, `held`, depth], places `apart`.
+    /// The tiles' turned numbers, [36, `padded`, depth], places `apart`.
     private let numbers: UnsafeMutablePointer<Float>
     private let channels: Int
-    /// [36, `held`, 16]
+    /// [36, `padded`, 16]
     private let sums: UnsafeMutablePointer<Float>
     /// As many bytes as the kernels have, brought into the cache meanwhile; or nil.
     private let ahead: UnsafeRawPointer?
@@ -97,11 +97,11 @@ struct TurningTile {
     /// Adds the products of some channels.
     /// - Parameters:
     ///   - tiles: one to four.
-    ///   - numbers: of these tiles, turned, [36, held(tiles), depth], places apart(tiles) floats apart.
+    ///   - numbers: of these tiles, turned, [36, padded(tiles), depth], places apart(tiles) floats apart.
     ///   - kernels: [channels, 9, 16]
     ///   - kept: how they are kept, `binary16` or `float32`.
     ///   - channels: at most `depth`.
-    ///   - sums: [36, held(tiles), 16]
+    ///   - sums: [36, padded(tiles), 16]
     ///   - ahead: as many bytes as `kernels`, brought into the cache meanwhile; or nil.
     static func add(
         _ tiles: Int, _ numbers: UnsafeMutablePointer<Float>, _ kernels: UnsafeRawPointer, kept: PanelNumber, channels: Int,
@@ -118,7 +118,7 @@ struct TurningTile {
         }
     }
 
-    /// Rows of places whose kernels have most in common together, as far as registers hold their sums.
+    /// Two rows at a time, which share what their kernels turn into first; registers hold the sums of two tiles.
     @inline(never)
     private func addTwoRows<Kept: KeptKernel, Sums: TileSums>(_ kept: Kept.Type, _ sums: Sums.Type) {
         addRows(0, 5, of: 3, part: 0, kept, sums) { ($0.a, $0.f) }

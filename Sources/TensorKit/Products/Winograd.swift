@@ -1,7 +1,7 @@
 import COneDNN
 
-/// 3x3 convolutions with products of sixteen-bit numbers by Winograd's minimal filtering (Lavin and Gray 2016). Tiles are turned in float32 (`WinogradTurns`),
-/// multiplied as `PanelProduct` does it with shorter sums, and turned back in float32.
+/// 3x3 convolutions by Winograd's minimal filtering (Lavin and Gray 2016). Tiles are turned in float32 (`WinogradTurns`), multiplied as `PanelProduct`
+/// does it, of half-precision numbers with shorter sums, and turned back in float32. Where the weights are turned depends on how many tiles they meet.
 struct Winograd {
     /// Products that are summed one after the other at most: rounding counts for more here.
     static let step = 32
@@ -352,7 +352,7 @@ struct Winograd {
                 turn(tile..<tile + 1, into: turned[tile / 4], works + part * size)
             }
         }
-        if let last = fours.last, TurningTile.held(last.count) > last.count {
+        if let last = fours.last, TurningTile.padded(last.count) > last.count {
             for place in 0..<pieces * turns.places {
                 let row = turned[fours.count - 1].at(0, place, last.upperBound)
                 row.initializeMemory(as: Float.self, repeating: 0, count: depth)
@@ -378,7 +378,7 @@ struct Winograd {
                 for tile in 0..<tiles {
                     let four = fours[tile / 4]
                     finish(
-                        tile, sums + tile / 4 * sumCount + tile % 4 * width, apart: TurningTile.held(four.count) * width,
+                        tile, sums + tile / 4 * sumCount + tile % 4 * width, apart: TurningTile.padded(four.count) * width,
                         column: panel * width, count: width, factor: kernels.factor(panel, in: weights), work)
                 }
             }
