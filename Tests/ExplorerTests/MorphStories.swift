@@ -38,7 +38,7 @@ import Testing
         var story = Story.opened(size: size)
         story.press("3")
         let words = story.screen.split(whereSeparator: { $0.isWhitespace || $0 == "│" }).joined(separator: " ")
-        #expect(words.contains("among People (2), on a Saved one (4) then the walk between them is drawn here"), "\(words)")
+        #expect(words.contains("in People (2), in Saved (4) then the walk between them is drawn here"), "\(words)")
     }
 
     @Test("two ends begin a walk with the prompt and seed in hand")

@@ -117,7 +117,7 @@ extension ExplorerModel {
                 bold: end(name) != nil)
         }
         let teaching =
-            "\(key(.setA)) and \(key(.setB)) make a face an end: in Explore (\(key(.showExplore))), among People (\(key(.showPeople))), on a Saved one (\(key(.showSaved)))"
+            "\(key(.setA)) and \(key(.setB)) make a face an end: in Explore (\(key(.showExplore))), in People (\(key(.showPeople))), in Saved (\(key(.showSaved)))"
         let lines = TextWidth.wrap(teaching, to: inner.columns - 2) + ["then the walk between them is drawn here"]
         for (place, line) in lines.enumerated() { canvas.centred(line, in: inner, row: middle + 1 + place, .dim) }
         for (name, rect) in [(EndName.a, layout.a), (.b, layout.b)] {
