@@ -10,66 +10,39 @@ private protocol TileSums {
     mutating func add(_ kernels: Lanes, _ tiles: UnsafeMutablePointer<Float>)
 }
 
-extension TileSums {
-    @_transparent
-    static func product(_ kernels: Lanes, _ tiles: UnsafeMutablePointer<Float>, _ tile: Int, _ sum: Lanes) -> Lanes {
-        VectorMath.multiplyAdd(kernels, Lanes(repeating: tiles[tile * TurningTile.depth]), sum)
-    }
-
-    @_transparent
-    static func add(_ sum: Lanes, to sums: UnsafeMutablePointer<Float>, _ tile: Int) {
-        sums.store(sums.lanes(tile * 16) + sum, tile * 16)
-    }
-}
-
 private struct OneTile: TileSums {
     static var tiles: Int { 1 }
     private var a = Lanes.zero
 
     @_transparent
-    func add(to sums: UnsafeMutablePointer<Float>) { Self.add(a, to: sums, 0) }
+    func add(to sums: UnsafeMutablePointer<Float>) { sums.store(sums.lanes(0) + a, 0) }
 
     @_transparent
-    mutating func add(_ kernels: Lanes, _ tiles: UnsafeMutablePointer<Float>) { a = Self.product(kernels, tiles, 0, a) }
+    mutating func add(_ kernels: Lanes, _ tiles: UnsafeMutablePointer<Float>) {
+        a = VectorMath.multiplyAdd(kernels, Lanes(repeating: tiles[0]), a)
+    }
 }
 
-private struct TwoTiles: TileSums {
-    static var tiles: Int { 2 }
-    private var (a, b) = (Lanes.zero, Lanes.zero)
+/// Those of twice as many tiles.
+private struct Both<Half: TileSums>: TileSums {
+    static var tiles: Int { 2 * Half.tiles }
+    private var (a, b) = (Half(), Half())
 
     @_transparent
     func add(to sums: UnsafeMutablePointer<Float>) {
-        Self.add(a, to: sums, 0)
-        Self.add(b, to: sums, 1)
+        a.add(to: sums)
+        b.add(to: sums + Half.tiles * 16)
     }
 
     @_transparent
     mutating func add(_ kernels: Lanes, _ tiles: UnsafeMutablePointer<Float>) {
-        a = Self.product(kernels, tiles, 0, a)
-        b = Self.product(kernels, tiles, 1, b)
+        a.add(kernels, tiles)
+        b.add(kernels, tiles + Half.tiles * TurningTile.depth)
     }
 }
 
-private struct FourTiles: TileSums {
-    static var tiles: Int { 4 }
-    private var (a, b, c, d) = (Lanes.zero, Lanes.zero, Lanes.zero, Lanes.zero)
-
-    @_transparent
-    func add(to sums: UnsafeMutablePointer<Float>) {
-        Self.add(a, to: sums, 0)
-        Self.add(b, to: sums, 1)
-        Self.add(c, to: sums, 2)
-        Self.add(d, to: sums, 3)
-    }
-
-    @_transparent
-    mutating func add(_ kernels: Lanes, _ tiles: UnsafeMutablePointer<Float>) {
-        a = Self.product(kernels, tiles, 0, a)
-        b = Self.product(kernels, tiles, 1, b)
-        c = Self.product(kernels, tiles, 2, c)
-        d = Self.product(kernels, tiles, 3, d)
-    }
-}
+private typealias TwoTiles = Both<OneTile>
+private typealias FourTiles = Both<TwoTiles>
 
 /// The products of up to four tiles with sixteen outputs' kernels, which F(4 x 4) turns in registers, for a row of places or two at a time. What they
 /// turn into is never stored: that takes longer than reading the nine numbers again for each row, and half as long as the products of four tiles.
