@@ -1,10 +1,5 @@
 import ImageCore
 
-/// Which w2w this is.
-public enum Release {
-    public static let version = "0.1.0"
-}
-
 /// What files say of how a picture came about: enough to draw it again and to go on from it. The only writer of these texts, for the commands
 /// and for the explorer, so that each takes up what the other made.
 public enum PictureMetadata {

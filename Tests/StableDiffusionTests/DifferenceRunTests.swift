@@ -31,13 +31,8 @@ import Testing
     private func run(_ adapter: LoRAAdapter) throws -> DenoisingTrajectory {
         var request = request
         request.adapters = [adapter]
-        var (run, trajectory) = (try pipeline.start(request), DenoisingTrajectory())
-        while !run.isFinished {
-            let before = run
-            run.step()
-            trajectory.note(before, run)
-        }
-        return trajectory
+        var run = try pipeline.start(request)
+        return DenoisingTrajectory(finishing: &run)
     }
 
     private func distance(_ a: Tensor, _ b: Tensor) -> Double {

@@ -84,12 +84,8 @@ import Testing
         for shortcuts in [nil, StepShortcuts(guided: [0, 4])] {
             var request = request
             request.shortcuts = shortcuts
-            var (run, trajectory) = (try pipeline.start(request), DenoisingTrajectory())
-            while !run.isFinished {
-                let before = run
-                run.step()
-                trajectory.note(before, run)
-            }
+            var run = try pipeline.start(request)
+            let trajectory = DenoisingTrajectory(finishing: &run)
             let following = trajectory.difference(evaluations: 3, adapters: request.adapters, guided: 200...900)
             #expect((following == nil) == (shortcuts != nil))
             if var following {

@@ -20,6 +20,16 @@ public struct DenoisingTrajectory {
 
     public init() {}
 
+    /// The whole way of a run.
+    /// - Parameter run: as it starts; left finished.
+    public init(finishing run: inout DenoisingRun) {
+        while !run.isFinished {
+            let before = run
+            run.step()
+            note(before, run)
+        }
+    }
+
     /// Number of evaluations noted.
     public var count: Int { places.count }
 

@@ -41,6 +41,7 @@ final class BenchSuite {
     let source: SpaceSource
     let stopwatch: Stopwatch
     let settings: BenchSettings
+    private var space: OpenedSpace?
     private var opened: (space: Space, pipeline: StableDiffusionPipeline)?
     private var model: StableDiffusionPipeline?
 
@@ -67,15 +68,21 @@ final class BenchSuite {
     /// - Throws: What opening the space throws.
     func lack(of benchmark: Benchmark) throws -> String? {
         guard let need = benchmark.need else { return nil }
-        let space = try opened?.space ?? OpenedSpace(source).space
+        let space = try found().space
         return need.isMet(space) ? nil : "\(benchmark.name) needs a space with \(need.words); \(space.folder.path) has none."
+    }
+
+    private func found() throws -> OpenedSpace {
+        let space = try space ?? OpenedSpace(source)
+        self.space = space
+        return space
     }
 
     /// The space and its base model.
     /// - Throws: What opening them throws.
     func models() throws -> (space: Space, pipeline: StableDiffusionPipeline) {
         if let opened { return opened }
-        let found = try OpenedSpace(source)
+        let found = try found()
         let made = (space: found.space, pipeline: StableDiffusionPipeline(try found.loader()))
         made.pipeline.precision = settings.precision
         opened = made

@@ -137,12 +137,8 @@ struct ShortcutTrial {
         try Interruption.shared.check()
         var request = request
         request.adapters = [adapter]
-        var (run, trajectory) = (try pipeline.start(request), DenoisingTrajectory())
-        while !run.isFinished {
-            let before = run
-            run.step()
-            trajectory.note(before, run)
-        }
+        var run = try pipeline.start(request)
+        let trajectory = DenoisingTrajectory(finishing: &run)
         return (pipeline.decode(run.latents)[0], trajectory)
     }
 
