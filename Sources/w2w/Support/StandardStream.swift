@@ -13,20 +13,22 @@ enum StandardStream {
 
     static func write(_ text: String, to descriptor: Int32 = STDERR_FILENO) {
         let terminal = terminals[descriptor] ?? descriptor
-        var text = text
+        var (text, taken) = (text, ContinuousClock.now)
         text.withUTF8 { bytes in
             var rest = UnsafeRawBufferPointer(bytes)
             while let base = rest.baseAddress, rest.count > 0 {
                 let written = Foundation.write(terminal, base, rest.count)
                 if written < 0, errno == EINTR { continue }
                 if written < 0, errno == EAGAIN {
-                    var polls = pollfd(fd: terminal, events: Int16(POLLOUT), revents: 0)
                     // Half a second is enough for a terminal that is only slow.
-                    if poll(&polls, 1, 500) == 0, Interruption.shared.isRequested { return }
+                    if Interruption.shared.isRequested, ContinuousClock.now - taken > .milliseconds(500) { return }
+                    var polls = pollfd(fd: terminal, events: Int16(POLLOUT), revents: 0)
+                    // There may be room for one byte where the end of a line takes two: then this returns at once.
+                    if poll(&polls, 1, 100) > 0 { usleep(5_000) }
                     continue
                 }
                 guard written > 0 else { return }
-                rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+                (rest, taken) = (UnsafeRawBufferPointer(rebasing: rest[written...]), .now)
             }
         }
     }
